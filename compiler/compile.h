@@ -1,0 +1,32 @@
+// The whole way through the compiler: what every verb that needs more than the front end calls.
+#ifndef COMPILE_H
+#define COMPILE_H
+#include "emit/emit.h"
+#include "front/front.h"
+#include "pass/pass.h"
+
+typedef struct {
+    FrontOptions front;
+    const char  *target;           // "avx2", ...; NULL: this machine's best
+    bool         no_fuse, no_fuse_update, no_memory_reuse;
+    const char  *stop_after;       // a pass: leaves the graph as it is after it, makes no program
+    unsigned     modes;            // 1 << GRAPH_TRAIN | ...: which sequences to make
+} CompileOptions;
+
+// What a compilation leaves; all of it lives in its own arena until compile_close.
+typedef struct {
+    Arena    arena;
+    jmp_buf  exhausted;
+    Diag     diag;
+    AstFile *ast;
+    Recipe   recipe;
+    Graph   *graphs[3];            // by GraphMode; NULL when not asked for or not reached
+    Program *program;              // NULL when stopped before
+    char     err[PROGRAM_ERROR];   // an error that is not in the file: out of memory, internal
+} Compilation;
+
+// True when everything that was asked for was made. False: see diag, then err. Always followed by
+// compile_close.
+bool compile_file(Compilation *c, const CompileOptions *o, const char *path);
+void compile_close(Compilation *c);
+#endif

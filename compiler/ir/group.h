@@ -1,0 +1,32 @@
+// Groups: the nodes that one kernel computes. pass_fuse makes them by the patterns in
+// ir/pattern.def, emit/ turns each into a head above a body of kernels/.
+#ifndef IR_GROUP_H
+#define IR_GROUP_H
+#include "ir/graph.h"
+
+// What kind of body computes a group. A pattern says which nodes it covers; a target's table says
+// with which text. PATTERN(identifier, name, description)
+typedef enum {
+#define PATTERN(id, name, text) PATTERN_##id,
+#include "ir/pattern.def"
+#undef PATTERN
+    PATTERN_COUNT
+} Pattern;
+
+typedef struct Group {
+    int      id;
+    Pattern  pattern;
+    Node    *root;             // the contraction, window or reduction; of a chain of pointwise
+                               // nodes the first
+    Node   **nodes;            // all of them, inputs before users
+    int      count;
+    Node   **epilogue;         // the pointwise nodes after the root (after the last fused window)
+    int      epilogue_count;
+    Node   **inputs;           // values from outside, in order of first use, no doubles
+    int      input_count;
+    Node   **outputs;          // values that others need, in order
+    int      output_count;
+    bool     per_image;        // output image i needs image i of the inputs only
+    const char *reason;        // why these nodes are together, or why no more are
+} Group;
+#endif

@@ -1,0 +1,64 @@
+// What the compiler knows about an op. Passes ask traits and call these functions; no pass, no
+// emitter and no front end names an op in a switch.
+#ifndef IR_OP_H
+#define IR_OP_H
+#include "base/diag.h"
+#include "tensor/shape.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum {
+#define OP(id, text) OP_##id,
+#include "ir/op.def"
+#undef OP
+    OP_COUNT
+} Op;
+
+typedef struct Node  Node;
+typedef struct Graph Graph;
+
+typedef enum {
+    OP_POINTWISE   = 1 << 0,   // out[i] depends on in[0][i] (and on operands read at i) only: `text` says how
+    OP_CONTRACTION = 1 << 1,   // sums of products over a reduction axis: conv, fc and their gradients
+    OP_WINDOW      = 1 << 2,   // reads a spatial window: pooling
+    OP_NEIGHBOURS  = 1 << 3,   // reads neighbouring channels at the same pixel, or a window in a map: lrn
+    OP_REDUCTION   = 1 << 4,   // many values in, few out: bias_dw, softmax, losses, metrics
+    OP_SOURCE      = 1 << 5,   // no inputs; filled by the runtime: input, label, param
+    OP_VIEW        = 1 << 6,   // moves nothing by itself when the layout allows: flatten, concat, slice
+    OP_TRANSFER    = 1 << 7,   // from one device to another
+    OP_UPDATE      = 1 << 8,   // writes a parameter in place; no user reads its value
+    OP_RANDOM      = 1 << 9,   // draws numbers keyed by seed, step, layer and logical index
+    OP_PER_MAP     = 1 << 10,  // channel c of the output needs channel c of the input only
+    OP_PER_PART    = 1 << 11,  // under a split every part is treated apart (lrn)
+    OP_DUPLICATES  = 1 << 12,  // place may repeat it on every device instead of copying its value
+} OpTrait;
+
+// What an op costs for one run of the whole node (all images of the batch).
+typedef struct {
+    int64_t macs;              // multiply-adds of contractions: what `show cost` adds up
+    int64_t flops;             // all floating-point operations, a multiply-add being two
+} OpCost;
+
+typedef struct OpInfo {
+    const char *name;
+    int         least_inputs, most_inputs;     // most -1: any number
+    unsigned    traits;
+    // Pointwise ops: one C expression in the vocabulary of the preludes (real, r_max, r_select,
+    // r_exp, ...): %0 the value that flows in, %1.. the other inputs at the same place, %a %b the
+    // node's numbers attr.pointwise.a/b as constants, %r a uniform random number in [0, 1).
+    const char *text;
+    // The same function in double, for constant folding and for tests that read tables.
+    // Fills node->shape from the inputs' shapes; reports every fault to g->diag and returns false.
+    bool      (*infer)(Graph *g, Node *n);
+    // Adds the nodes that carry dL/d(out) to the inputs: for each input i that wants a gradient
+    // (`autodiff_wants`), calls `autodiff_add(g, n->in[i], node)`. NULL: no gradient flows.
+    void      (*grad)(Graph *g, Node *n, Node *dy);
+    OpCost    (*cost)(const Node *n);           // NULL: pointwise, one flop an element
+    // Prints the node's own attributes ("11x11 stride 4"), nothing when NULL.
+    void      (*print)(const Node *n, FILE *out);
+} OpInfo;
+
+extern const OpInfo *const op_table[OP_COUNT];
+
+static inline bool op_has(Op op, unsigned traits) { return (op_table[op]->traits & traits) != 0; }
+#endif

@@ -1,0 +1,50 @@
+// The passes: each is one function in one file, listed in pipeline.c; nothing else calls one.
+#ifndef PASS_PASS_H
+#define PASS_PASS_H
+#include "ir/graph.h"
+
+typedef enum {
+    HAS_SHAPES    = 1 << 0,
+    HAS_DEVICES   = 1 << 1,    // no split is left; every node has a device and a part
+    HAS_GRADIENTS = 1 << 2,    // GRAPH_TRAIN: backward and update nodes are there
+    HAS_LAYOUTS   = 1 << 3,
+    HAS_GROUPS    = 1 << 4,
+    HAS_ORDER     = 1 << 5,    // graph->groups stands in the order of execution
+    HAS_TENSORS   = 1 << 6,
+} Fact;
+
+// What a pass may want to know about the target; NULL for the target-free passes.
+typedef struct PassTarget {
+    int  vector;               // float lanes of a vector register: 16, 8, 4
+    int  registers;            // vector registers: 32, 16
+    bool fuse;                 // false: every node in a kernel of its own (--no-fuse)
+    bool fuse_update;          // false: gradients are stored, updates are kernels of their own
+    bool reuse_memory;         // false: every buffer has its own place
+} PassTarget;
+
+typedef struct {
+    const char *name;
+    bool      (*run)(Graph *g, const PassTarget *t);
+    unsigned    leaves;        // facts that hold afterwards
+    bool        needs_target;
+} Pass;
+
+extern const Pass pass_pipeline[];
+extern const int  pass_count;
+
+// Runs the pipeline up to and including `stop_after` (NULL: all of it; without a target: the
+// target-free passes), verifying the graph after every pass. False when something was reported.
+bool pass_run(Graph *g, const PassTarget *t, const char *stop_after);
+// Checks the graph against the facts that must hold by now; reports "internal error: ..." and
+// returns false when it does not hold.
+bool graph_verify(Graph *g, const char *after);
+
+bool pass_shapes(Graph *g, const PassTarget *t);
+bool pass_place(Graph *g, const PassTarget *t);
+bool pass_autodiff(Graph *g, const PassTarget *t);
+bool pass_simplify(Graph *g, const PassTarget *t);
+bool pass_layout(Graph *g, const PassTarget *t);
+bool pass_fuse(Graph *g, const PassTarget *t);
+bool pass_schedule(Graph *g, const PassTarget *t);
+bool pass_memory(Graph *g, const PassTarget *t);
+#endif

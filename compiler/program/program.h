@@ -1,0 +1,221 @@
+// The program: what the compiler leaves and the runtime runs. The narrow waist between the two:
+// plain data, no pointer to a node, no name that has to be resolved. Everything that can be known
+// before the first step is in here: kernel texts, buffers with fixed offsets, launches, copies,
+// who waits for whom, rates, the data pipeline.
+//
+// docs/architecture.md section "Program" is the guided tour. program_print shows one,
+// program_validate says whether one can be run at all, program_save and program_load keep one.
+#ifndef PROGRAM_PROGRAM_H
+#define PROGRAM_PROGRAM_H
+#include "base/arena.h"
+#include "recipe/recipe.h"
+#include "tensor/layout.h"
+#include <stdint.h>
+#include <stdio.h>
+
+enum { PROGRAM_VERSION = 1, PROGRAM_ERROR = 256 };
+
+// --- where things are ---------------------------------------------------------------------------
+
+// A place in a .net file, resolved: programs travel without their sources.
+typedef struct { const char *path; int line, column; } SourcePlace;
+
+// A logical device. Physical ones are bound when a session opens.
+typedef struct {
+    const char *name;              // "gpu0"
+    const char *target;            // "cpu:avx512", "cpu:avx2", "cpu:sse2", "cpu:neon", "cuda:sm_90a"
+    int         vector;            // floats of a vector register of that target
+    int64_t     arena_bytes;       // one allocation holds all buffers of this device
+} ProgramDevice;
+
+typedef enum {
+    BUFFER_PARAM,                  // weights, biases: kept across sequences, in checkpoints
+    BUFFER_VELOCITY,               // momentum of a parameter: as above
+    BUFFER_STATE,                  // StepState below, then the rates: written by the host
+    BUFFER_INPUT,                  // images, written by the host before a sequence
+    BUFFER_LABEL,                  // int32 labels, -1: no sample in this place (weight 0)
+    BUFFER_OUTPUT,                 // read by the host after a sequence: loss, metrics, probabilities
+    BUFFER_RECEIVE,                // written by a copy from another device
+    BUFFER_VALUE,                  // anything else that lives within a sequence
+} BufferRole;
+
+// Bytes of a device's arena. Buffers whose lives do not overlap may share bytes.
+typedef struct {
+    const char *name;
+    int         device;
+    BufferRole  role;
+    int64_t     offset, bytes;     // multiples of 64; between buffers stand PROGRAM_GUARD bytes
+    bool        shared;            // its bytes belong to other buffers too, at other times
+    bool        needs_zero;        // halo or padding: cleared when its sequence is entered
+} Buffer;
+enum { PROGRAM_GUARD = 64, PROGRAM_ALIGN = 64 };
+
+// A tensor: a logical shape over bytes of a buffer. Views (slices, concatenated parts) are tensors
+// with an offset in somebody else's buffer.
+typedef struct {
+    const char *name;              // "conv2.part1", "conv2.dw"
+    int         buffer;
+    int64_t     offset;            // bytes from the buffer's start
+    Shape       shape;             // logical
+    Layout      layout;
+    bool        is_bytes;          // uint8 elements (places of maxima); else float, or int32 labels
+} Tensor;
+
+// What the host writes into every device's BUFFER_STATE before each run of a sequence; kernels read it.
+// After it follow ParamRates[param_count].
+typedef struct {
+    uint64_t seed, step;           // key of all random numbers
+    int32_t  stop;                 // set by the loss kernel on NaN or infinity: updates then do nothing
+    int32_t  images;               // samples that count in this batch (labels other than -1)
+} StepState;
+typedef struct { float lr, momentum, decay, reserved; } ParamRates;
+
+// --- parameters ---------------------------------------------------------------------------------
+
+typedef struct { int tensor, velocity; int64_t first_row; } ParamPart;   // rows (n; c of a bias)
+
+typedef enum { FILL_CONSTANT, FILL_GAUSSIAN, FILL_UNIFORM } FillKind;
+
+typedef struct {
+    const char *name;              // "conv2.weights": also the name in checkpoints
+    const char *layer;             // "conv2": where settings like conv2.lr point
+    bool        is_bias;
+    Shape       shape;             // logical, whole
+    FillKind    fill;              // drawn by logical index, so a split changes nothing
+    double      fill_value;        // the constant, the standard deviation, or the bound
+    ParamPart  *parts;             // in order of rows; sequences share them
+    int         part_count;
+} ProgramParam;
+
+// --- kernels ------------------------------------------------------------------------------------
+
+// One translation unit: a complete text that the target's compiler takes.
+typedef struct {
+    const char *target;            // which compiler: as ProgramDevice.target
+    const char *name;              // "kernels-0.c"
+    const char *flags;             // of that compiler, separated by single spaces
+    const char *text;
+} KernelUnit;
+
+typedef struct {
+    const char *symbol;            // "k12_conv3": index and escaped name, no user text otherwise
+    const char *title;             // "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"
+    const char *body;              // which body of kernels/ it was made from
+    int         unit;
+    int64_t     scratch;           // bytes each worker needs
+    int         first_line, last_line;     // in the unit's text, 1-based: `show kernels` cuts here
+} Kernel;
+
+// --- what is run --------------------------------------------------------------------------------
+
+// Items of a launch may run in any order and at once: their outputs are disjoint.
+// ITEMS_IMAGES: item i reads and writes what belongs to image i only (and parameters), so a chain
+// of such launches goes through image by image without a barrier between.
+typedef enum { ITEMS_IMAGES, ITEMS_JOBS } ItemKind;
+
+typedef struct {
+    int         kernel;
+    int        *tensors;           // arguments, in the order of the kernel's signature
+    int         tensor_count;
+    int         writes;            // the last `writes` of them are written, the others only read
+    ItemKind    item_kind;
+    int64_t     items;
+    int64_t     flops, bytes;      // of all items; bytes: compulsory traffic
+    const char *layer;             // "conv3"; "" for the loss
+    const char *phase;             // "forward", "input gradient", "weight gradient", "update"
+    SourcePlace *places;           // the lines of .net text it computes
+    int         place_count;
+    const char *reason;            // why it was fused or chosen this way, one line
+} Launch;
+
+typedef enum {
+    COMMAND_CHAIN,                 // for every image: all launches, in order (all ITEMS_IMAGES)
+    COMMAND_GROUP,                 // all items of all launches in any order (independent launches)
+    COMMAND_COPY                   // one Copy
+} CommandKind;
+
+// Commands stand in one order that is legal for all devices together. A device executes its own
+// in that order; commands of different devices are only ordered by `waits`.
+typedef struct {
+    CommandKind kind;
+    int         device;            // who executes it; a copy: the receiver
+    int         first, count;      // launches of the sequence; a copy: index into its copies
+    int        *waits;             // earlier commands of other devices that must be done first
+    int         wait_count;
+} Command;
+
+// Moves one tensor between devices. Both sides are logical tensors of equal shape; what crosses is
+// packed: halos and padding never travel, so `bytes` is 4 * shape_count.
+typedef struct {
+    int         from, to;          // tensors
+    int64_t     bytes;
+    const char *layer;             // whose value it is: "pool2"
+    const char *point;             // where it is needed: "conv3"; empty for a join
+    bool        backward;
+    SourcePlace place;
+} Copy;
+
+typedef enum { SEQUENCE_TRAIN, SEQUENCE_TEST, SEQUENCE_PREDICT } SequenceKind;
+
+typedef struct {
+    const char *name;              // "output", "loss", "top5", or an input's name
+    int         tensors[8];        // on which devices the host writes or reads it, -1 ends
+    Shape       shape;
+} ProgramPort;
+
+typedef struct {
+    SequenceKind kind;
+    int          batch;
+    Launch      *launches;
+    int          launch_count;
+    Copy        *copies;
+    int          copy_count;
+    Command     *commands;
+    int          command_count;
+    ProgramPort *inputs;           // images; then, unless predicting, "label"
+    int          input_count;
+    ProgramPort *outputs;          // loss, metrics in the recipe's order, then the net's outputs
+    int          output_count;
+    int         *zero;             // buffers to clear when this sequence is entered
+    int          zero_count;
+    int         *named;            // tensors a user may read by name after it (whole or parts)
+    int          named_count;
+} Sequence;
+
+typedef struct Program {
+    const char    *net;            // its name
+    uint64_t       plan_hash[2];   // XXH3-128 of everything that decides bits; in checkpoints
+    ProgramDevice *devices;
+    int            device_count;
+    Buffer        *buffers;
+    int            buffer_count;
+    Tensor        *tensors;
+    int            tensor_count;
+    ProgramParam  *params;
+    int            param_count;
+    KernelUnit    *units;
+    int            unit_count;
+    Kernel        *kernels;
+    int            kernel_count;
+    Sequence      *sequences;      // over one parameter table and one arena per device
+    int            sequence_count;
+    Recipe         recipe;
+} Program;
+
+// --- functions ----------------------------------------------------------------------------------
+
+// Readable text: devices, buffers, parameters, kernels (titles), commands with who waits for whom.
+void program_print(const Program *p, FILE *out);
+void program_print_json(const Program *p, FILE *out);
+// True if the program can be run: indices in range, tensors inside buffers, buffers inside arenas,
+// live buffers disjoint, guards in place, launches only touch tensors of their device, copies
+// cross devices between equal shapes, waits point backwards, every value is written before it is
+// read, chains hold ITEMS_IMAGES only. False with what is wrong in `err`.
+bool program_validate(const Program *p, char err[PROGRAM_ERROR]);
+// A versioned text-and-JSON file (jansson) that program_load reads back to an equal program.
+bool program_save(const Program *p, FILE *out, char err[PROGRAM_ERROR]);
+// Everything it returns lives in `arena`. Refuses other versions and malformed files; validates.
+Program *program_load(FILE *in, Arena *arena, char err[PROGRAM_ERROR]);
+// Fills plan_hash: kernel texts, tensors, commands; not names, not places in the sources.
+void program_hash(Program *p);
+#endif

@@ -1,0 +1,40 @@
+// Expressions that are evaluated while training: rates, conditions, `solver.lr / 10`.
+// A postfix program over doubles and named variables; plain data, so a Program can carry it.
+#ifndef RECIPE_EXPR_H
+#define RECIPE_EXPR_H
+#include <stdbool.h>
+#include <stdio.h>
+
+typedef enum {
+    EXPR_NUMBER,                      // push number
+    EXPR_VARIABLE,                    // push the variable `name`: epoch, step, loss, top1, solver.lr
+    EXPR_NEGATE, EXPR_NOT,
+    EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_DIVIDE, EXPR_FLOOR_DIVIDE, EXPR_MODULO, EXPR_POWER,
+    EXPR_EQUAL, EXPR_NOT_EQUAL, EXPR_LESS, EXPR_MORE, EXPR_LESS_EQUAL, EXPR_MORE_EQUAL,
+    EXPR_AND, EXPR_OR,
+    EXPR_SELECT,                      // condition, a, b -> a or b
+    EXPR_CALL                         // `name`(arguments): inv, step_rate, exp, min, ...; `count` of them
+} ExprCode;
+
+typedef struct {
+    ExprCode    code;
+    double      number;
+    const char *name;
+    int         count;
+} ExprStep;
+
+typedef struct { ExprStep *steps; int count; } Expr;
+
+enum { EXPR_DEPTH = 64 };             // deepest stack; the front end refuses more
+
+// Looks a variable up; false: there is none of that name.
+typedef bool (*ExprLookup)(void *context, const char *name, double *value);
+
+// False with `err` filled when a variable is unknown or the program is not well formed.
+bool expr_evaluate(const Expr *e, ExprLookup lookup, void *context, double *value, char err[160]);
+// Functions that expressions may call, with how many arguments they take. `inv(base, gamma, power)`
+// is base * (1 + gamma * step) ^ -power; `step(base, factor, every)` is base * factor ^ (step // every).
+bool expr_function(const char *name, int *least, int *most);
+// Infix, as it would stand in a .net file.
+void expr_print(const Expr *e, FILE *out);
+#endif

@@ -1,0 +1,43 @@
+// A device, as the runtime sees it: one struct of functions. cpu/ implements it now; cuda/ and the
+// virtual GPU will. Nothing outside a device's folder knows how it does what it does.
+#ifndef RUNTIME_DEVICE_H
+#define RUNTIME_DEVICE_H
+#include "program/program.h"
+#include <stdbool.h>
+
+enum { DEVICE_ERROR = 512 };
+
+typedef struct Device Device;
+
+// How a run of one sequence went, command by command; filled when profiling is on.
+typedef struct { double seconds; int64_t runs; } LaunchTime;
+
+typedef struct DeviceClass {
+    const char *name;                                   // "cpu"
+    // Opens `count` physical devices that together run all of `program`; `map[d]` says which of
+    // them logical device d is bound to. Compiles the kernel units or takes them from the cache.
+    // NULL with `err` filled on failure.
+    Device *(*open)(const Program *program, const int *map, int count, int threads,
+                    char err[DEVICE_ERROR]);
+    void    (*close)(Device *d);
+    // The host's view of a logical device's memory: dense float NCHW in and out of a tensor.
+    bool    (*write)(Device *d, int tensor, const float *dense, char err[DEVICE_ERROR]);
+    bool    (*read)(Device *d, int tensor, float *dense, char err[DEVICE_ERROR]);
+    bool    (*write_labels)(Device *d, int tensor, const int32_t *labels, char err[DEVICE_ERROR]);
+    // Sets what StepState and ParamRates hold on every logical device.
+    void    (*set_state)(Device *d, const StepState *state, const ParamRates *rates);
+    bool    (*stopped)(Device *d);                      // did a loss kernel set `stop`
+    // Runs one sequence to its end.
+    bool    (*run)(Device *d, int sequence, char err[DEVICE_ERROR]);
+    // Bytes that crossed between logical devices since open, as really moved.
+    int64_t (*copied_bytes)(const Device *d);
+    // Poisons (fills with NaN) every receive buffer before each copy from now on; for tests.
+    void    (*poison)(Device *d, bool on);
+    // False, with the buffer's name in `err`, if a guard word between buffers has changed.
+    bool    (*check_guards)(Device *d, char err[DEVICE_ERROR]);
+    // Times every launch from now on (`times` has the sequence's launch_count entries; NULL: stop).
+    void    (*profile)(Device *d, int sequence, LaunchTime *times);
+} DeviceClass;
+
+extern const DeviceClass device_cpu;
+#endif
