@@ -69,6 +69,7 @@ typedef struct { int64_t first; } SliceAttr;                   // slice, embed: 
 typedef struct { int k; } TopAttr;
 typedef struct { int param; } UpdateAttr;                      // index into params: finds its rates
 
+typedef struct Storage Storage;
 typedef enum { ROLE_FORWARD, ROLE_BACKWARD, ROLE_UPDATE } NodeRole;
 
 struct Node {
@@ -99,8 +100,22 @@ struct Node {
     Node        *forward;             // backward nodes: the forward node they differentiate
 
     Layout       layout;              // pass_layout
+    Node        *view;                // pass_layout: the node whose storage it lives in; NULL: its own
+    int64_t      view_offset;         // pass_layout: elements from the start of `view`
     struct Group *group;              // pass_fuse: the kernel that computes it; NULL: views, sources
-    int          tensor;              // pass_memory: its tensor in the program; -1: never in memory
+    Storage     *storage;             // pass_memory: NULL: never in memory, or a view
+    Storage     *places;              // pass_memory: uint8 places of the maxima of a pooling node
+};
+
+// Bytes in a device's arena that hold one node's values (and those of its views) for a while.
+struct Storage {
+    Node   *owner;
+    int     device;
+    int64_t offset, bytes;            // of the value region; the program puts parameters before it
+    int     born, dies;               // commands of graph->commands: first that writes, last that reads
+    bool    pinned;                   // lives all through the sequence: inputs, outputs, copies
+    bool    needs_zero;               // halo or padding lanes that nobody writes
+    bool    shared;                   // others use its bytes at other times
 };
 
 typedef struct { const char *name; Shape shape; Node *node; Span at; } Port;   // an input or output
@@ -133,6 +148,11 @@ struct Graph {
     int         metric_count;
     struct Group **groups;            // pass_fuse, in an order that respects inputs
     int         group_count, group_capacity;
+    struct GroupCommand *commands;    // pass_schedule: runs of groups, in the order of execution
+    int         command_count;
+    Storage   **storages;             // pass_memory
+    int         storage_count;
+    int64_t     value_bytes[GRAPH_DEVICES];      // pass_memory: size of each device's value region
     struct Gradients *gradients;      // while pass_autodiff runs (ir/gradient.h); else NULL
     unsigned    facts;                // what passes have established so far (pass/pass.h)
 };

@@ -28,5 +28,19 @@ typedef struct Group {
     int      output_count;
     bool     per_image;        // output image i needs image i of the inputs only
     const char *reason;        // why these nodes are together, or why no more are
+    int      command;          // pass_schedule: index into graph->commands
 } Group;
+
+// What pass_schedule leaves: commands of a sequence, each a run of graph->groups. The same three
+// kinds that a Program has.
+typedef enum { GROUPS_CHAIN, GROUPS_TOGETHER, GROUPS_COPY } GroupCommandKind;
+typedef struct GroupCommand {
+    GroupCommandKind kind;     // chain: image by image; together: in any order; copy: one copy
+    int              device;   // who executes it; a copy: the receiver
+    int              first, count;
+} GroupCommand;
+
+// True if node n reads the values of its input i on this target (some are there for the gradient
+// formula only: the places of maxima replace the pooled map).
+bool group_reads(const Node *n, int i);
 #endif
