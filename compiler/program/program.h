@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PROGRAM_VERSION = 1, PROGRAM_ERROR = 256 };
+enum { PROGRAM_VERSION = 1, PROGRAM_ERROR = 256, PROGRAM_DEVICES = 8, PROGRAM_PORT_TENSORS = 8 };
 
 // --- where things are ---------------------------------------------------------------------------
 
@@ -44,10 +44,12 @@ typedef struct {
     const char *name;
     int         device;
     BufferRole  role;
-    int64_t     offset, bytes;     // multiples of 64; between buffers stand PROGRAM_GUARD bytes
+    int64_t     offset, bytes;     // multiples of 64
     bool        shared;            // its bytes belong to other buffers too, at other times
-    bool        needs_zero;        // halo or padding: cleared when its sequence is entered
+    bool        needs_zero;        // halo or padding: see Sequence.zero
 } Buffer;
+// PROGRAM_GUARD bytes stand between two buffers of a device unless they live at different times
+// (both shared). The runtime puts guards of its own before the arena's first and after its last byte.
 enum { PROGRAM_GUARD = 64, PROGRAM_ALIGN = 64 };
 
 // A tensor: a logical shape over bytes of a buffer. Views (slices, concatenated parts) are tensors
@@ -61,8 +63,10 @@ typedef struct {
     bool        is_bytes;          // uint8 elements (places of maxima); else float, or int32 labels
 } Tensor;
 
-// What the host writes into every device's BUFFER_STATE before each run of a sequence; kernels read it.
-// After it follow ParamRates[param_count].
+// What the host writes into every device's BUFFER_STATE (one a device) before each run of a
+// sequence; kernels read it. After it follow ParamRates[param_count]. A loss kernel may set `stop`
+// although state is among its read arguments; a copy hands a set `stop` on from the sender's device
+// to the receiver's, so updates on other devices, whose gradients come by such copies, see it too.
 typedef struct {
     uint64_t seed, step;           // key of all random numbers
     int32_t  stop;                 // set by the loss kernel on NaN or infinity: updates then do nothing
@@ -97,6 +101,8 @@ typedef struct {
     const char *text;
 } KernelUnit;
 
+// void symbol(void *const *t, long item, void *scratch): t[i] is the first byte of the launch's
+// tensor i, `item` counts 0..items-1, `scratch` is the worker's own, 64-byte aligned, undefined.
 typedef struct {
     const char *symbol;            // "k12_conv3": index and escaped name, no user text otherwise
     const char *title;             // "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"
@@ -110,7 +116,7 @@ typedef struct {
 
 // Items of a launch may run in any order and at once: their outputs are disjoint.
 // ITEMS_IMAGES: item i reads and writes what belongs to image i only (and parameters), so a chain
-// of such launches goes through image by image without a barrier between.
+// of such launches, all with equally many items, goes through item by item without a barrier between.
 typedef enum { ITEMS_IMAGES, ITEMS_JOBS } ItemKind;
 
 typedef struct {
@@ -130,7 +136,8 @@ typedef struct {
 
 typedef enum {
     COMMAND_CHAIN,                 // for every image: all launches, in order (all ITEMS_IMAGES)
-    COMMAND_GROUP,                 // all items of all launches in any order (independent launches)
+    COMMAND_GROUP,                 // all items of all launches in any order: no launch of it
+                                   // reads or writes what another of it writes
     COMMAND_COPY                   // one Copy
 } CommandKind;
 
@@ -159,7 +166,8 @@ typedef enum { SEQUENCE_TRAIN, SEQUENCE_TEST, SEQUENCE_PREDICT } SequenceKind;
 
 typedef struct {
     const char *name;              // "output", "loss", "top5", or an input's name
-    int         tensors[8];        // on which devices the host writes or reads it, -1 ends
+    int         tensors[PROGRAM_PORT_TENSORS]; // where the host writes it (all) or reads it (the
+                                   // first); -1 ends
     Shape       shape;
 } ProgramPort;
 
@@ -176,9 +184,12 @@ typedef struct {
     int          input_count;
     ProgramPort *outputs;          // loss, metrics in the recipe's order, then the net's outputs
     int          output_count;
-    int         *zero;             // buffers to clear when this sequence is entered
+    int         *zero;             // buffers to clear when this sequence is entered, that is, run
+                                   // after another one: while it runs again and again nothing
+                                   // else of it may use their bytes, and nobody writes the zeros
     int          zero_count;
-    int         *named;            // tensors a user may read by name after it (whole or parts)
+    int         *named;            // tensors a user may read by name after it (whole, or parts
+                                   // named "conv2.part0", ...): intact at its end
     int          named_count;
 } Sequence;
 
