@@ -10,6 +10,7 @@ typedef struct CpuTarget {
     const char *name;          // "cpu:avx512"
     int         vector;        // floats a register
     int         registers;
+    bool        has_fma;       // a multiply-add is one instruction
     const char *flags;         // what the C compiler is told: "-mavx512f -mavx512vl ... -mfma"
 } CpuTarget;
 // The best one this machine runs, found at run time (CPUID), never at build time.
