@@ -20,11 +20,12 @@ typedef struct Group {
                                // nodes the first
     Node   **nodes;            // all of them, inputs before users
     int      count;
-    Node   **epilogue;         // the pointwise nodes after the root (after the last fused window)
+    Node   **epilogue;         // the pointwise nodes at the end of the chain, in order; all of
+                               // nodes[] in PATTERN_POINTWISE, those after the root elsewhere
     int      epilogue_count;
     Node   **inputs;           // values from outside, in order of first use, no doubles
     int      input_count;
-    Node   **outputs;          // values that others need, in order
+    Node   **outputs;          // values that others need, in order; the chain's end comes last
     int      output_count;
     bool     per_image;        // output image i needs image i of the inputs only
     const char *reason;        // why these nodes are together, or why no more are
@@ -39,8 +40,4 @@ typedef struct GroupCommand {
     int              device;   // who executes it; a copy: the receiver
     int              first, count;
 } GroupCommand;
-
-// True if node n reads the values of its input i on this target (some are there for the gradient
-// formula only: the places of maxima replace the pooled map).
-bool group_reads(const Node *n, int i);
 #endif

@@ -1,0 +1,265 @@
+// pass_fuse: makes the groups, one kernel each. A group starts at a root (a contraction, window,
+// reduction, or a pointwise node) and takes in the pointwise nodes that follow it.
+//
+// Before: HAS_LAYOUTS. After: HAS_GROUPS, every node that computes something is in exactly one
+// group. Legal because a pointwise node needs its inputs at the same place only, so it can run in
+// the registers where the value before it was made; values that others need are stored as well.
+#include "pass/pass.h"
+#include "pass/rules.h"
+#include <string.h>
+
+typedef struct {
+    Graph            *g;
+    const PassTarget *target;
+    Node           ***users;       // by id: nodes that read it, in order
+    int              *user_count;
+    bool             *kept;        // by id: an output of the net, the loss, a metric
+} Fusion;
+
+// --- who reads what -----------------------------------------------------------------------------
+
+static void find_users(Fusion *f)
+{
+    Graph *g = f->g;
+    f->users = ARENA_ARRAY(g->arena, Node **, g->count);
+    f->user_count = ARENA_ARRAY(g->arena, int, g->count);
+    int *capacity = ARENA_ARRAY(g->arena, int, g->count);
+    for (int i = 0; i < g->count; i++) {
+        Node *n = g->nodes[i];
+        for (int k = 0; k < n->inputs; k++) {
+            int id = n->in[k]->id, count = f->user_count[id];
+            bool again = count && f->users[id][count - 1] == n;
+            if (rule_reads(n, k) && !again)
+                ARENA_PUSH(g->arena, f->users[id], f->user_count[id], capacity[id], n);
+        }
+    }
+}
+
+static void find_kept(Fusion *f)
+{
+    Graph *g = f->g;
+    f->kept = ARENA_ARRAY(g->arena, bool, g->count);
+    for (int i = 0; i < g->output_count; i++)
+        if (g->outputs[i].node)
+            f->kept[g->outputs[i].node->id] = true;
+    for (int i = 0; i < g->metric_count; i++)
+        f->kept[g->metrics[i]->id] = true;
+    if (g->loss)
+        f->kept[g->loss->id] = true;
+}
+
+static bool is_joined_in_place(const Node *n)
+{
+    return cpu_rules[n->op].view == VIEW_JOINED && n->inputs && n->in[0]->view == n;
+}
+
+// Views and sources are computed by no kernel.
+static bool needs_kernel(const Node *n)
+{
+    ViewRule rule = cpu_rules[n->op].view;
+    if (op_has(n->op, OP_SOURCE) || is_joined_in_place(n))
+        return false;
+    return !((rule == VIEW_WHOLE || rule == VIEW_CUT) && n->view == n->in[0]);
+}
+
+// --- growing a group ----------------------------------------------------------------------------
+
+static bool contains(Node *const *nodes, int count, const Node *n)
+{
+    for (int i = 0; i < count; i++)
+        if (nodes[i] == n)
+            return true;
+    return false;
+}
+
+static bool same_places(const Node *a, const Node *b)
+{
+    return shape_equal(a->shape, b->shape) && a->layout.kind == b->layout.kind &&
+           a->layout.pieces.count == b->layout.pieces.count &&
+           !memcmp(a->layout.pieces.channels, b->layout.pieces.channels,
+                   sizeof a->layout.pieces.channels);
+}
+
+// Why pointwise node `n` cannot follow `end`, the last node of a chain that starts at `root`.
+static const char *refuse_follower(const Node *root, const Node *end, const Node *n)
+{
+    if (!op_has(n->op, OP_POINTWISE))
+        return op_has(n->op, OP_NEIGHBOURS)    ? "it reads neighbouring channels, which other kernel items make"
+               : op_has(n->op, OP_WINDOW)      ? "it reads a window of places, which other kernel items make"
+               : op_has(n->op, OP_CONTRACTION) ? "it sums over all channels and starts a kernel of its own"
+                                               : "it is not pointwise";
+    if (n->in[0] != end)
+        return "the value enters it as a second operand";
+    if (n->device != root->device)
+        return "it runs on another device";
+    if (!same_places(end, n))
+        return "its layout differs";
+    for (int i = 1; i < n->inputs; i++)
+        if (n->in[i]->id > root->id && !op_has(n->in[i]->op, OP_SOURCE))
+            return "another operand of it is not there yet when the kernel starts";
+    return NULL;
+}
+
+static Node *next_in_chain(const Fusion *f, const Group *group, const Node *end)
+{
+    for (int i = 0; i < f->user_count[end->id]; i++) {
+        Node *n = f->users[end->id][i];
+        if (!n->group && !refuse_follower(group->root, end, n))
+            return n;
+    }
+    return NULL;
+}
+
+static void take(Fusion *f, Group *group, Node *n)
+{
+    Node **nodes = ARENA_ARRAY(f->g->arena, Node *, group->count + 1);
+    if (group->count)
+        memcpy(nodes, group->nodes, (size_t)group->count * sizeof *nodes);
+    nodes[group->count++] = n;
+    group->nodes = nodes;
+    n->group = group;
+}
+
+static void take_epilogue(Fusion *f, Group *group)
+{
+    int first = group->count;
+    Node *end = group->nodes[group->count - 1], *n;
+    while (f->target->fuse && (n = next_in_chain(f, group, end)) != NULL) {
+        take(f, group, n);
+        end = n;
+    }
+    if (group->pattern == PATTERN_POINTWISE)
+        first = 0;
+    group->epilogue = group->nodes + first;
+    group->epilogue_count = group->count - first;
+}
+
+// A pair of the target's table that starts at the root: two nodes, one kernel.
+static void take_second(Fusion *f, Group *group)
+{
+    Node *root = group->root;
+    if (f->user_count[root->id] != 1 || f->kept[root->id] || root->view)
+        return;
+    Node *n = f->users[root->id][0];
+    for (const Duo *d = cpu_duos; d->reason; d++) {
+        bool allowed = d->is_update ? f->target->fuse_update : f->target->fuse;
+        if (!allowed || d->first != root->op || d->second != n->op || n->device != root->device)
+            continue;
+        group->pattern = d->pattern;
+        group->reason = d->reason;
+        take(f, group, n);
+        return;
+    }
+}
+
+// Loss, its gradient and the metrics read the same scores and labels: one pass over them.
+static void take_loss(Fusion *f, Group *group)
+{
+    Node *root = group->root;
+    for (int i = 0; i < f->user_count[root->in[0]->id]; i++) {
+        Node *n = f->users[root->in[0]->id][i];
+        if (!n->group && cpu_rules[n->op].pattern == PATTERN_LOSS && n->in[1] == root->in[1])
+            take(f, group, n);
+    }
+    group->reason = "loss, gradient and metrics read the same scores once";
+}
+
+// --- what a group reads and leaves --------------------------------------------------------------
+
+static void find_inputs(Fusion *f, Group *group)
+{
+    int capacity = 0;
+    for (int i = 0; i < group->count; i++) {
+        Node *n = group->nodes[i];
+        for (int k = 0; k < n->inputs; k++)
+            if (rule_reads(n, k) && n->in[k]->group != group &&
+                !contains(group->inputs, group->input_count, n->in[k]))
+                ARENA_PUSH(f->g->arena, group->inputs, group->input_count, capacity, n->in[k]);
+    }
+}
+
+static bool needed_outside(const Fusion *f, const Group *group, const Node *n)
+{
+    if (f->kept[n->id] || n->view)
+        return true;
+    for (int i = 0; i < f->user_count[n->id]; i++)
+        if (f->users[n->id][i]->group != group)
+            return true;
+    return false;
+}
+
+static void find_outputs(Fusion *f, Group *group)
+{
+    int capacity = 0;
+    for (int i = 0; i < group->count; i++) {
+        Node *n = group->nodes[i];
+        if (!op_has(n->op, OP_UPDATE) && needed_outside(f, group, n))
+            ARENA_PUSH(f->g->arena, group->outputs, group->output_count, capacity, n);
+    }
+}
+
+static bool goes_image_by_image(const Group *group)
+{
+    Pattern p = group->pattern;
+    const Node *last = group->nodes[group->count - 1];
+    return rule_takes_epilogue(p) && last->layout.kind == LAYOUT_BLOCKED &&
+           group->root->layout.kind == LAYOUT_BLOCKED;
+}
+
+static const char *why_it_ends(const Fusion *f, const Group *group)
+{
+    const Node *end = group->nodes[group->count - 1];
+    if (!f->target->fuse)
+        return "fusion is off";
+    if (f->user_count[end->id] == 0)
+        return "nothing reads its result";
+    const Node *n = f->users[end->id][0];
+    const char *why = refuse_follower(group->root, end, n);
+    return arena_printf(f->g->arena, "ends before %s: %s", n->name, why ? why : "it has a kernel");
+}
+
+static void make_group(Fusion *f, Node *root, int *capacity)
+{
+    Graph *g = f->g;
+    Group *group = ARENA_NEW(g->arena, Group);
+    group->id = g->group_count;
+    group->root = root;
+    group->pattern = cpu_rules[root->op].pattern;
+    ARENA_PUSH(g->arena, g->groups, g->group_count, *capacity, group);
+    take(f, group, root);
+    if (group->pattern == PATTERN_LOSS)
+        take_loss(f, group);
+    else
+        take_second(f, group);
+    if (rule_takes_epilogue(group->pattern))
+        take_epilogue(f, group);
+    const char *end = why_it_ends(f, group);
+    group->reason = group->reason ? arena_printf(g->arena, "%s; %s", group->reason, end) : end;
+    group->per_image = goes_image_by_image(group);
+}
+
+bool pass_fuse(Graph *g, const PassTarget *t)
+{
+    Fusion f = { .g = g, .target = t };
+    int capacity = 0;
+    find_users(&f);
+    find_kept(&f);
+    for (int i = 0; i < g->count; i++)
+        if (!g->nodes[i]->group && needs_kernel(g->nodes[i]))
+            make_group(&f, g->nodes[i], &capacity);
+    for (int i = 0; i < g->group_count; i++) {
+        find_inputs(&f, g->groups[i]);
+        find_outputs(&f, g->groups[i]);
+    }
+    return true;
+}
+
+const char *pass_fuse_refusal(const Graph *g, const Node *a, const Node *b)
+{
+    (void)g;
+    if (a->group && a->group == b->group)
+        return NULL;
+    if (!a->group)
+        return "it is a view or comes from outside: no kernel computes it";
+    return refuse_follower(a->group->root, a, b);
+}

@@ -1,0 +1,433 @@
+// pass_layout: gives every value a layout that its kernels want (rules.c), inserting RELAYOUT and
+// FLIP nodes where a producer's and a user's differ, and decides which concatenations and slices
+// move nothing because their inputs or users can live in one piece of memory.
+//
+// Before: a simplified graph with shapes and devices. After: HAS_LAYOUTS, every node has a layout;
+// the graph may hold new nodes. Legal because a layout is only an order of elements: every kernel
+// computes by logical index, and RELAYOUT copies logical elements.
+#include "pass/pass.h"
+#include "pass/rules.h"
+#include <string.h>
+
+enum { FEW_CHANNELS = 4 };     // an input of so many or fewer is better read PLAIN than padded to V
+
+typedef struct {
+    Graph *g;
+    int    vector;
+    Node **user_of_source;     // by id: the first node that reads a source
+    int   *user_input;         // ... and by which of its inputs
+    Node **out;                // the graph as it is rebuilt
+    int    count, capacity;
+} Plan;
+
+static Pieces one_piece(int64_t channels)
+{
+    Pieces p = { .count = 1 };
+    p.channels[0] = (int32_t)channels;
+    return p;
+}
+
+static bool pieces_equal(const Pieces *a, const Pieces *b)
+{
+    return a->count == b->count &&
+           !memcmp(a->channels, b->channels, (size_t)a->count * sizeof a->channels[0]);
+}
+
+static Layout layout_of_kind(LayoutKind kind, int vector, const Pieces *pieces, Shape s)
+{
+    Layout l = { .kind = kind, .vector = vector, .pieces = *pieces };
+    if (kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS) {
+        l.in_h = (int)s.h;
+        l.in_w = (int)s.w;
+    }
+    return l;
+}
+
+static void append(Plan *p, Node *n)
+{
+    ARENA_PUSH(p->g->arena, p->out, p->count, p->capacity, n);
+}
+
+// --- relayouts ----------------------------------------------------------------------------------
+
+static bool same_order(const Layout *a, const Layout *b)
+{
+    return a->kind == b->kind && pieces_equal(&a->pieces, &b->pieces) &&
+           pieces_equal(&a->pieces_out, &b->pieces_out) && a->in_h == b->in_h && a->in_w == b->in_w;
+}
+
+static Node *earlier_relayout(const Plan *p, const Node *value, const Layout *to)
+{
+    for (int i = 0; i < p->count; i++)
+        if (p->out[i]->op == OP_RELAYOUT && p->out[i]->in[0] == value &&
+            same_order(&p->out[i]->layout, to))
+            return p->out[i];
+    return NULL;
+}
+
+// A node that holds `value` in layout `to`, made once for all users.
+static Node *relayout(Plan *p, Node *value, const Layout *to, const Node *user)
+{
+    Node *n = earlier_relayout(p, value, to);
+    if (n)
+        return n;
+    const char *name = arena_printf(p->g->arena, "%s.%s", value->name, layout_name(to->kind));
+    n = graph_add1(p->g, OP_RELAYOUT, name, value, value);
+    n->role = user->role;
+    n->device = value->device;
+    n->part = value->part;
+    n->parts = value->parts;
+    n->forward = value->forward;
+    n->shape = value->shape;
+    n->layout = *to;
+    append(p, n);
+    return n;
+}
+
+// Channels of every group are whole blocks, so that rotated and transposed weights can be blocked.
+static bool groups_are_blocks(const Node *n, const Node *weights, int vector)
+{
+    int groups = n->attr.conv.groups;
+    return groups <= 1 ||
+           (weights->shape.c % vector == 0 && weights->shape.n / groups % vector == 0);
+}
+
+static Node *flipped(Plan *p, Node *user, Node *weights)
+{
+    if (!groups_are_blocks(user, weights, p->vector))
+        return weights;
+    for (int i = 0; i < p->count; i++)
+        if (p->out[i]->op == OP_FLIP && p->out[i]->in[0] == weights &&
+            p->out[i]->attr.conv.groups == user->attr.conv.groups)
+            return p->out[i];
+    const char *name = arena_printf(p->g->arena, "%s.flip", weights->name);
+    Node *n = graph_add1(p->g, OP_FLIP, name, user, weights);
+    n->attr.conv = user->attr.conv;
+    n->role = ROLE_BACKWARD;
+    n->device = weights->device;
+    n->part = weights->part;
+    n->parts = weights->parts;
+    n->forward = weights->forward;
+    if (!graph_infer(p->g, n))
+        return weights;
+    n->layout = weights->layout;
+    n->layout.pieces = weights->layout.pieces_out;
+    n->layout.pieces_out = weights->layout.pieces;
+    append(p, n);
+    return n;
+}
+
+// --- parameters ---------------------------------------------------------------------------------
+
+// The layout that weights need for a convolution or fully connected layer over `x`. With groups
+// the input channels of a filter are those of one group, whatever pieces x has.
+static Layout weights_layout(const Plan *p, const Node *x, Shape w, int groups)
+{
+    Layout l = { .vector = p->vector, .pieces_out = one_piece(w.n) };
+    l.kind = x->layout.kind == LAYOUT_COLUMNS ? LAYOUT_DENSE
+             : x->layout.kind == LAYOUT_PLAIN ? LAYOUT_FILTERS_IN
+                                              : LAYOUT_FILTERS;
+    l.pieces = groups > 1 || l.kind == LAYOUT_FILTERS_IN ? one_piece(w.c) : x->layout.pieces;
+    if (l.kind == LAYOUT_DENSE) {
+        l.in_h = (int)x->shape.h;
+        l.in_w = (int)x->shape.w;
+    }
+    return l;
+}
+
+static Layout channels_layout(const Plan *p, const Node *x)
+{
+    return layout_of_kind(LAYOUT_BLOCKED, p->vector, &x->layout.pieces, (Shape){ 1, 1, 1, 1 });
+}
+
+// --- one node -----------------------------------------------------------------------------------
+
+static bool kind_fits(Want want, const Node *value)
+{
+    LayoutKind k = value->layout.kind;
+    switch (want) {
+    case WANT_MAP:              return k == LAYOUT_BLOCKED;
+    case WANT_IMAGE:            return k == LAYOUT_BLOCKED || (k == LAYOUT_PLAIN && value->op == OP_INPUT);
+    case WANT_MAP_OR_PANEL:     return k == LAYOUT_BLOCKED || k == LAYOUT_PANEL;
+    case WANT_PANEL:            return k == LAYOUT_PANEL;
+    case WANT_COLUMNS:          return k == LAYOUT_COLUMNS;
+    case WANT_PANEL_OR_COLUMNS: return k == LAYOUT_PANEL || k == LAYOUT_COLUMNS;
+    case WANT_PLAIN:            return k == LAYOUT_PLAIN;
+    default:                    return true;
+    }
+}
+
+static LayoutKind wanted_kind(Want want)
+{
+    return want == WANT_COLUMNS ? LAYOUT_COLUMNS
+           : want == WANT_PLAIN ? LAYOUT_PLAIN
+           : want == WANT_PANEL || want == WANT_PANEL_OR_COLUMNS ? LAYOUT_PANEL : LAYOUT_BLOCKED;
+}
+
+static Node *fit_input(Plan *p, Node *n, int i)
+{
+    Node *value = n->in[i];
+    Want want = rule_want(n, i);
+    if (!rule_reads(n, i))
+        return value;
+    if (want == WANT_SAME) {
+        Layout to = n->in[0]->layout;
+        to.top = to.left = to.bottom = to.right = 0;
+        to.item_stride = 0;
+        if (cpu_rules[n->op].pieces == PIECES_JOINED)     // every input keeps its own pieces
+            to.pieces = value->layout.pieces;
+        return same_order(&value->layout, &to) ? value : relayout(p, value, &to, n);
+    }
+    if (want == WANT_FLIPPED)
+        return flipped(p, n, value);
+    if (want == WANT_AS_PARAM)
+        return same_order(&value->layout, &n->in[0]->layout)
+                   ? value : relayout(p, value, &n->in[0]->layout, n);
+    if (kind_fits(want, value))
+        return value;
+    Layout to = layout_of_kind(wanted_kind(want), p->vector, &value->layout.pieces, value->shape);
+    if (to.kind == LAYOUT_PLAIN)
+        to.pieces = one_piece(value->shape.c);
+    return relayout(p, value, &to, n);
+}
+
+// A source that nobody has given a layout yet takes the one its first user wants.
+static void fit_source(Plan *p, Node *user, int i)
+{
+    Node *source = user->in[i];
+    if (source->layout.kind != LAYOUT_NONE || !op_has(source->op, OP_SOURCE))
+        return;
+    Want want = rule_want(user, i);
+    Pieces one = one_piece(source->shape.c);
+    if (want == WANT_FILTERS || want == WANT_DENSE || want == WANT_FLIPPED)
+        source->layout = weights_layout(p, user->in[0], source->shape, user->attr.conv.groups);
+    else if (want == WANT_CHANNELS)
+        source->layout = channels_layout(p, user->in[0]);
+    else if (want == WANT_IMAGE && source->op == OP_INPUT && source->shape.c <= FEW_CHANNELS)
+        source->layout = layout_of_kind(LAYOUT_PLAIN, p->vector, &one, source->shape);
+    else if (cpu_rules[source->op].out == WANT_PLAIN || want == WANT_PLAIN)
+        source->layout = layout_of_kind(LAYOUT_PLAIN, p->vector, &one, source->shape);
+    else
+        source->layout = layout_of_kind(wanted_kind(want), p->vector, &one, source->shape);
+}
+
+static Pieces concat_pieces(const Node *n)
+{
+    Pieces all = { 0 };
+    for (int i = 0; i < n->inputs; i++)
+        for (int q = 0; q < n->in[i]->layout.pieces.count; q++) {
+            if (all.count == LAYOUT_PIECES)
+                return one_piece(n->shape.c);
+            all.channels[all.count++] = n->in[i]->layout.pieces.channels[q];
+        }
+    return all;
+}
+
+// The pieces of a run of channels, when it starts and ends where pieces do; else one piece.
+static Pieces slice_pieces(const Pieces *whole, int64_t first, int64_t channels)
+{
+    Pieces some = { 0 };
+    int64_t c = 0;
+    for (int i = 0; i < whole->count; c += whole->channels[i++])
+        if (c >= first && c + whole->channels[i] <= first + channels)
+            some.channels[some.count++] = whole->channels[i];
+    int64_t sum = 0;
+    for (int i = 0; i < some.count; i++)
+        sum += some.channels[i];
+    return sum == channels ? some : one_piece(channels);
+}
+
+static Pieces output_pieces(const Node *n)
+{
+    const Node *x = n->in[0];
+    switch (cpu_rules[n->op].pieces) {
+    case PIECES_JOINED:  return concat_pieces(n);
+    case PIECES_CUT:     return slice_pieces(&x->layout.pieces, n->attr.slice.first, n->shape.c);
+    case PIECES_FORWARD: return n->forward ? n->forward->in[0]->layout.pieces : one_piece(n->shape.c);
+    case PIECES_ONE:     return one_piece(n->shape.c);
+    case PIECES_KEPT:    break;
+    }
+    // A flattened map keeps its pieces: they count the channels of the map it came from.
+    bool kept = n->shape.c == x->shape.c || cpu_rules[n->op].view == VIEW_WHOLE;
+    return kept ? x->layout.pieces : one_piece(n->shape.c);
+}
+
+static void set_output(Plan *p, Node *n)
+{
+    const Node *x = n->in[0];
+    Want want = cpu_rules[n->op].out;
+    if (want == WANT_FILTERS) {
+        n->layout = weights_layout(p, x, n->shape, n->attr.conv.groups);
+        return;
+    }
+    if (want == WANT_DENSE) {
+        n->layout = weights_layout(p, x, n->shape, 1);
+        return;
+    }
+    if (want == WANT_CHANNELS) {
+        n->layout = channels_layout(p, x);
+        return;
+    }
+    Pieces pieces = output_pieces(n);
+    LayoutKind kind = want == WANT_SAME ? x->layout.kind : wanted_kind(want);
+    if (want == WANT_SAME && op_has(n->op, OP_UPDATE)) {
+        n->layout = x->layout;
+        return;
+    }
+    n->layout = layout_of_kind(kind, p->vector, &pieces, n->shape);
+    if (kind == x->layout.kind && (kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS)) {
+        n->layout.in_h = x->layout.in_h;         // FLATTEN keeps the order of the map it came from
+        n->layout.in_w = x->layout.in_w;
+    }
+}
+
+static void lay_out(Plan *p, Node *n)
+{
+    if (op_has(n->op, OP_SOURCE)) {
+        append(p, n);
+        return;
+    }
+    for (int i = 0; i < n->inputs; i++) {
+        fit_source(p, n, i);
+        n->in[i] = fit_input(p, n, i);
+    }
+    set_output(p, n);
+    append(p, n);
+}
+
+// --- views --------------------------------------------------------------------------------------
+
+static int uses_in(const Node *user, const Node *value)
+{
+    int uses = 0;
+    for (int i = 0; i < user->inputs; i++)
+        uses += user->in[i] == value;
+    return uses;
+}
+
+static bool can_live_in(const Node *x, const Node *concat)
+{
+    return !x->view && !op_has(x->op, OP_SOURCE) && x->device == concat->device &&
+           cpu_rules[x->op].view != VIEW_WHOLE && cpu_rules[x->op].view != VIEW_CUT &&
+           uses_in(concat, x) == 1;
+}
+
+// Elements from the start of `whole` to its channel `first` (a start of a piece).
+static int64_t view_start(const Node *whole, int64_t first)
+{
+    Layout l = whole->layout;
+    l.item_stride = 0;
+    return layout_address(&l, whole->shape, 0, first, 0, 0) -
+           layout_address(&l, whole->shape, 0, 0, 0, 0);
+}
+
+static bool concat_in_place(Node *n)
+{
+    int pieces = 0;
+    for (int i = 0; i < n->inputs; i++) {
+        if (!can_live_in(n->in[i], n))
+            return false;
+        pieces += n->in[i]->layout.pieces.count;
+    }
+    return pieces == n->layout.pieces.count &&
+           (n->layout.kind == LAYOUT_BLOCKED || n->layout.kind == LAYOUT_PANEL ||
+            n->layout.kind == LAYOUT_COLUMNS);
+}
+
+static bool starts_a_piece(const Pieces *p, int64_t channel)
+{
+    int64_t c = 0;
+    for (int i = 0; i < p->count; c += p->channels[i++])
+        if (c == channel)
+            return true;
+    return false;
+}
+
+static bool slice_in_place(const Node *n)
+{
+    const Node *x = n->in[0];
+    int64_t end = n->attr.slice.first + n->shape.c;
+    return starts_a_piece(&x->layout.pieces, n->attr.slice.first) &&
+           (end == x->shape.c || starts_a_piece(&x->layout.pieces, end)) &&
+           x->layout.kind != LAYOUT_PLAIN;
+}
+
+static void find_views(Graph *g)
+{
+    for (int i = 0; i < g->count; i++) {
+        Node *n = g->nodes[i];
+        ViewRule rule = cpu_rules[n->op].view;
+        int64_t first = 0;
+        if (rule == VIEW_JOINED && concat_in_place(n))
+            for (int k = 0; k < n->inputs; first += n->in[k++]->shape.c) {
+                n->in[k]->view = n;
+                n->in[k]->view_offset = first;   // a channel, until place_views runs
+            }
+        if (rule == VIEW_CUT && slice_in_place(n)) {
+            n->view = n->in[0];
+            n->view_offset = n->attr.slice.first;
+        }
+        if (rule == VIEW_WHOLE)
+            n->view = n->in[0];
+    }
+}
+
+static Node *home(Node *n)
+{
+    while (n->view)
+        n = n->view;
+    return n;
+}
+
+// --- halos --------------------------------------------------------------------------------------
+
+static void find_halos(Graph *g)
+{
+    Halo *need = ARENA_ARRAY(g->arena, Halo, g->count);
+    for (int i = 0; i < g->count; i++)
+        for (int k = 0; k < g->nodes[i]->inputs; k++)
+            rule_halo(g->nodes[i], k, &need[home(g->nodes[i]->in[k])->id]);
+    for (int i = 0; i < g->count; i++) {
+        Node *n = g->nodes[i];
+        Layout *l = &n->layout;
+        if (l->kind != LAYOUT_BLOCKED && l->kind != LAYOUT_PLAIN)
+            continue;
+        const Halo *halo = &need[home(n)->id];
+        l->top = (int)halo->top;
+        l->left = (int)halo->left;
+        l->bottom = (int)halo->bottom;
+        l->right = (int)halo->right;
+    }
+}
+
+// With halos known: one image's size of the home, and the offsets of views in elements.
+static void place_views(Graph *g)
+{
+    for (int i = 0; i < g->count; i++) {
+        Node *n = g->nodes[i];
+        Layout *l = &n->layout;
+        if (l->kind == LAYOUT_BLOCKED || l->kind == LAYOUT_PLAIN)
+            l->item_stride = layout_item(&home(n)->layout, home(n)->shape);
+        if (n->view && n->view_offset)
+            n->view_offset = view_start(n->view, n->view_offset);
+    }
+}
+
+bool pass_layout(Graph *g, const PassTarget *t)
+{
+    Plan p = { .g = g, .vector = t->vector };
+    int count = g->count;
+    Node **nodes = ARENA_ARRAY(g->arena, Node *, count);
+    memcpy(nodes, g->nodes, (size_t)count * sizeof *nodes);
+    for (int i = 0; i < count; i++)
+        lay_out(&p, nodes[i]);
+    g->nodes = p.out;
+    g->count = p.count;
+    g->capacity = p.capacity;
+    for (int i = 0; i < g->count; i++)
+        g->nodes[i]->id = i;
+    find_views(g);
+    find_halos(g);
+    place_views(g);
+    return true;
+}

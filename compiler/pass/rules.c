@@ -1,0 +1,118 @@
+// The CPU target's table of layouts and patterns, by op. docs/kernels-cpu.md explains the layouts.
+#include "pass/rules.h"
+
+#define SAME4 { WANT_SAME, WANT_SAME, WANT_SAME, WANT_SAME }
+
+const Rule cpu_rules[OP_COUNT] = {
+    // op                     inputs                                                      output          pieces          view         pattern, inputs not read
+    [OP_INPUT]            = { { WANT_NOTHING },                                          WANT_ANY,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
+    [OP_LABEL]            = { { WANT_NOTHING },                                          WANT_PLAIN,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
+    [OP_PARAM]            = { { WANT_NOTHING },                                          WANT_ANY,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
+    [OP_CONV]             = { { WANT_IMAGE, WANT_FILTERS },                              WANT_MAP,       PIECES_ONE,     VIEW_NEVER,  PATTERN_CONTRACTION,  0 },
+    [OP_CONV_DX]          = { { WANT_MAP, WANT_FLIPPED },                                WANT_MAP,       PIECES_FORWARD, VIEW_NEVER,  PATTERN_CONTRACTION,  0 },
+    [OP_CONV_DW]          = { { WANT_IMAGE, WANT_MAP },                                  WANT_FILTERS,   PIECES_KEPT,    VIEW_NEVER,  PATTERN_WEIGHTS,      0 },
+    [OP_FC]               = { { WANT_COLUMNS, WANT_DENSE },                              WANT_PANEL,     PIECES_ONE,     VIEW_NEVER,  PATTERN_CONTRACTION,  0 },
+    [OP_FC_DX]            = { { WANT_COLUMNS, WANT_DENSE },                              WANT_COLUMNS,   PIECES_FORWARD, VIEW_NEVER,  PATTERN_CONTRACTION,  0 },
+    [OP_FC_DW]            = { { WANT_COLUMNS, WANT_PANEL },                              WANT_DENSE,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_FC_WEIGHTS,   0 },
+    [OP_BIAS]             = { { WANT_ANY, WANT_CHANNELS },                               WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_RELU]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_RELU_DX]          = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_TANH]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_TANH_DX]          = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_SIGMOID]          = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_SIGMOID_DX]       = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_DROPOUT]          = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_SCALE]            = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_ADD]              = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_MUL]              = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_MAX_POOL]         = { { WANT_MAP },                                              WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_WINDOW,       0 },
+    [OP_MAX_POOL_DX]      = { { WANT_MAP, WANT_MAP, WANT_MAP },                          WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_WINDOW,       6 },
+    [OP_MEAN_POOL]        = { { WANT_MAP },                                              WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_WINDOW,       0 },
+    [OP_MEAN_POOL_DX]     = { { WANT_MAP, WANT_ANY, WANT_ANY },                          WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_WINDOW,       6 },
+    [OP_LRN]              = { { WANT_MAP },                                              WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_NEIGHBOURS,   0 },
+    [OP_LRN_DX]           = { { WANT_MAP, WANT_MAP, WANT_MAP },                          WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_NEIGHBOURS,   4 },
+    [OP_LRN_MAP]          = { { WANT_MAP },                                              WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_NEIGHBOURS,   0 },
+    [OP_LRN_MAP_DX]       = { { WANT_MAP, WANT_MAP, WANT_MAP },                          WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_NEIGHBOURS,   4 },
+    [OP_BIAS_DW]          = { { WANT_MAP_OR_PANEL },                                     WANT_CHANNELS,  PIECES_KEPT,    VIEW_NEVER,  PATTERN_CHANNEL_SUM,  0 },
+    [OP_SOFTMAX]          = { { WANT_PANEL },                                            WANT_PANEL,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_SOFTMAX,      0 },
+    [OP_SOFTMAX_DX]       = { { WANT_PANEL, WANT_PANEL, WANT_PANEL },                    WANT_PANEL,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_SOFTMAX,      0 },
+    [OP_CROSS_ENTROPY]    = { { WANT_PANEL, WANT_PLAIN },                                WANT_PLAIN,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_LOSS,         0 },
+    [OP_CROSS_ENTROPY_DX] = { { WANT_PANEL, WANT_PLAIN, WANT_ANY },                      WANT_PANEL,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_LOSS,         0 },
+    [OP_TOP]              = { { WANT_PANEL, WANT_PLAIN },                                WANT_PLAIN,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_LOSS,         0 },
+    [OP_FLATTEN]          = { { WANT_PANEL_OR_COLUMNS },                                 WANT_SAME,      PIECES_KEPT,    VIEW_WHOLE,  PATTERN_RELAYOUT,     0 },
+    [OP_CONCAT]           = { SAME4,                                                     WANT_SAME,      PIECES_JOINED,  VIEW_JOINED, PATTERN_RELAYOUT,     0 },
+    [OP_SLICE]            = { { WANT_ANY },                                              WANT_SAME,      PIECES_CUT,     VIEW_CUT,    PATTERN_RELAYOUT,     0 },
+    [OP_EMBED]            = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_RELAYOUT,     0 },
+    [OP_ALL]              = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_WHOLE,  PATTERN_RELAYOUT,     0 },
+    [OP_JOIN]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_WHOLE,  PATTERN_RELAYOUT,     0 },
+    [OP_COPY]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
+    [OP_RELAYOUT]         = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_RELAYOUT,     0 },
+    [OP_FLIP]             = { { WANT_FILTERS },                                          WANT_FLIPPED,   PIECES_KEPT,    VIEW_NEVER,  PATTERN_RELAYOUT,     0 },
+    [OP_SGD]              = { { WANT_ANY, WANT_AS_PARAM },                               WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_UPDATE,       0 },
+};
+
+const Duo cpu_duos[] = {
+    { PATTERN_LRN_POOL, OP_LRN, OP_MAX_POOL, false,
+      "the pool is the only reader of the normalised map, which is never stored" },
+    { PATTERN_POOL_LRN_DX, OP_MAX_POOL_DX, OP_LRN_DX, false,
+      "the gradient of the normalised map is needed row by row only" },
+    { PATTERN_FC_UPDATE, OP_FC_DW, OP_SGD, true,
+      "nothing else needs the gradient: it is applied in registers, weights are read once" },
+    { 0, 0, 0, false, NULL },
+};
+
+bool rule_takes_epilogue(Pattern p)
+{
+    return p == PATTERN_CONTRACTION || p == PATTERN_WINDOW || p == PATTERN_NEIGHBOURS ||
+           p == PATTERN_POINTWISE || p == PATTERN_LRN_POOL || p == PATTERN_POOL_LRN_DX;
+}
+
+bool rule_needs_places(const Node *gradient)
+{
+    return gradient->op == OP_MAX_POOL_DX;
+}
+
+static void widen(int64_t *side, int64_t needed)
+{
+    if (*side < needed)
+        *side = needed;
+}
+
+// A convolution over x, and its weight gradient, read x from -pad to the reach of the last window.
+static void halo_of_windows(const Window *w, Shape x, Halo *need)
+{
+    widen(&need->top, w->pad_top);
+    widen(&need->left, w->pad_left);
+    widen(&need->bottom, window_reach_h(w, x.h));
+    widen(&need->right, window_reach_w(w, x.w));
+}
+
+// dx at row h sums dy at rows (h + pad - r * dilation) / stride: from the first to the last that
+// are whole. Rows outside of dy are its halo.
+static void halo_of_input_gradient(const Window *w, Shape dx, Shape dy, Halo *need)
+{
+    int64_t above = (int64_t)(w->kernel_h - 1) * w->dilation_h - w->pad_top;
+    int64_t left = (int64_t)(w->kernel_w - 1) * w->dilation_w - w->pad_left;
+    widen(&need->top, above > 0 ? above / w->stride_h : 0);
+    widen(&need->left, left > 0 ? left / w->stride_w : 0);
+    widen(&need->bottom, (dx.h - 1 + w->pad_top) / w->stride_h - (dy.h - 1));
+    widen(&need->right, (dx.w - 1 + w->pad_left) / w->stride_w - (dy.w - 1));
+}
+
+void rule_halo(const Node *user, int i, Halo *need)
+{
+    const Window *w = &user->attr.conv.window;
+    switch (user->op) {
+    case OP_CONV:
+    case OP_CONV_DW:
+        if (i == 0)
+            halo_of_windows(w, user->in[0]->shape, need);
+        break;
+    case OP_CONV_DX:
+        if (i == 0)
+            halo_of_input_gradient(w, user->shape, user->in[0]->shape, need);
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,86 @@
+// What the passes with a target must know about each op: the layouts its kernels read and leave,
+// and the pattern of kernel it starts. One table per kind of target (rules.c).
+#ifndef PASS_RULES_H
+#define PASS_RULES_H
+#include "ir/group.h"
+
+typedef enum {
+    WANT_NOTHING,      // no such input
+    WANT_ANY,          // whatever layout the value has
+    WANT_SAME,         // that of input 0
+    WANT_MAP,          // BLOCKED
+    WANT_IMAGE,        // BLOCKED, or PLAIN where an input of the net has few channels
+    WANT_MAP_OR_PANEL, // BLOCKED or PANEL
+    WANT_PANEL,        // PANEL
+    WANT_PANEL_OR_COLUMNS,
+    WANT_COLUMNS,      // COLUMNS
+    WANT_FILTERS,      // FILTERS over BLOCKED, FILTERS_IN over PLAIN
+    WANT_FLIPPED,      // FILTERS, rotated and transposed by a FLIP node
+    WANT_DENSE,        // DENSE
+    WANT_CHANNELS,     // one value a channel: BLOCKED 1 x 1 with the pieces of input 0
+    WANT_PLAIN,        // PLAIN without halo
+    WANT_AS_PARAM      // that of the parameter it belongs to (the solver's gradient)
+} Want;
+
+// Which pieces the channels of an output come in.
+typedef enum {
+    PIECES_KEPT,       // those of input 0 (one piece where the number of channels changes)
+    PIECES_ONE,
+    PIECES_JOINED,     // those of all inputs, one after the other
+    PIECES_CUT,        // those of input 0 between two channels
+    PIECES_FORWARD     // those of the input that the forward node read
+} PiecesRule;
+
+// How an op can be done without moving anything.
+typedef enum {
+    VIEW_NEVER,
+    VIEW_WHOLE,        // the output is input 0
+    VIEW_CUT,          // the output is some channels of input 0
+    VIEW_JOINED        // the inputs live in the output
+} ViewRule;
+
+enum { RULE_INPUTS = 4 };
+
+typedef struct {
+    Want       in[RULE_INPUTS];
+    Want       out;
+    PiecesRule pieces;
+    ViewRule   view;
+    Pattern    pattern;        // of a group that this op roots
+    unsigned   unread;         // bit i: input i is there for the gradient formula only; the kernel
+                               // does without (the places of maxima replace the pooled map)
+} Rule;
+
+extern const Rule cpu_rules[OP_COUNT];
+
+// Chains of ops that one body computes: each next op reads the one before it and is the only one
+// that does. Longer chains come first; pointwise nodes may follow.
+typedef struct {
+    Pattern     pattern;
+    Op          first, second;
+    bool        is_update;     // only where gradients need not be stored
+    const char *reason;
+} Duo;
+extern const Duo cpu_duos[];   // ended by a NULL reason
+
+// True if pointwise nodes behind a root of this pattern can join its kernel.
+bool rule_takes_epilogue(Pattern p);
+
+static inline Want rule_want(const Node *n, int input)
+{
+    return cpu_rules[n->op].in[input < RULE_INPUTS ? input : RULE_INPUTS - 1];
+}
+
+static inline bool rule_reads(const Node *n, int input)
+{
+    return !(input < 32 && cpu_rules[n->op].unread >> input & 1);
+}
+
+// True if the kernel of this gradient reads where its forward node found the maxima.
+bool rule_needs_places(const Node *gradient);
+
+// Rows and columns of zeros around a map.
+typedef struct { int64_t top, left, bottom, right; } Halo;
+// Widens `need` by what the kernel of `user` reads around its input `i`.
+void rule_halo(const Node *user, int i, Halo *need);
+#endif

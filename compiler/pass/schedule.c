@@ -1,0 +1,206 @@
+// pass_schedule: the order of the groups, and the commands they form: chains that go image by
+// image without a barrier between, sets of independent groups, copies.
+//
+// Before: HAS_GROUPS. After: HAS_ORDER; graph->groups stands in the order of execution, which is
+// legal for all devices together. List scheduling: among the groups whose inputs are ready, first
+// copies (they leave as early as possible), then what others wait for, on the device that is
+// running, images before jobs; weight gradients and updates, for which nobody waits, come last.
+#include "pass/pass.h"
+#include "pass/rules.h"
+#include <string.h>
+
+typedef struct {
+    Graph  *g;
+    int   **users;             // by group id: groups that wait for it
+    int    *user_count, *user_capacity;
+    int    *waits_for;         // by group id: how many groups it waits for
+    bool   *is_leaf;           // by group id: only updates wait for it, directly or not
+    int    *ready;
+    int     ready_count;
+} Order;
+
+static bool is_update(const Group *group)
+{
+    for (int i = 0; i < group->count; i++)
+        if (op_has(group->nodes[i]->op, OP_UPDATE))
+            return true;
+    return false;
+}
+
+static void wait_for(Order *o, const Group *user, const Group *needed)
+{
+    if (!needed || needed == user)
+        return;
+    int id = needed->id;
+    for (int i = 0; i < o->user_count[id]; i++)
+        if (o->users[id][i] == user->id)
+            return;
+    ARENA_PUSH(o->g->arena, o->users[id], o->user_count[id], o->user_capacity[id], user->id);
+    o->waits_for[user->id]++;
+}
+
+// Waits for whatever writes the storage that `value` lives in: through views, and all the inputs
+// of a concatenation in place.
+static void wait_for_value(Order *o, const Group *user, const Node *value)
+{
+    if (value->group) {
+        wait_for(o, user, value->group);
+        return;
+    }
+    for (int i = 0; i < value->inputs; i++)
+        if (rule_reads(value, i))
+            wait_for_value(o, user, value->in[i]);
+}
+
+static const Node *updated_param(const Group *group)
+{
+    for (int i = 0; i < group->count; i++)
+        if (op_has(group->nodes[i]->op, OP_UPDATE))
+            return group->nodes[i]->in[0];
+    return NULL;
+}
+
+// An update overwrites its parameter: everybody who reads the old values goes first.
+static void wait_for_readers(Order *o, const Group *update)
+{
+    const Node *param = updated_param(update);
+    for (int i = 0; i < o->g->group_count; i++)
+        for (int k = 0; k < o->g->groups[i]->input_count; k++)
+            if (o->g->groups[i]->inputs[k] == param)
+                wait_for(o, update, o->g->groups[i]);
+}
+
+static void find_waits(Order *o)
+{
+    for (int i = 0; i < o->g->group_count; i++) {
+        const Group *group = o->g->groups[i];
+        for (int k = 0; k < group->input_count; k++)
+            wait_for_value(o, group, group->inputs[k]);
+        for (int k = 0; k < group->count; k++)   // places of maxima, kept by the forward kernel
+            if (group->nodes[k]->role == ROLE_BACKWARD && group->nodes[k]->forward)
+                wait_for(o, group, group->nodes[k]->forward->group);
+        if (is_update(group))
+            wait_for_readers(o, group);
+    }
+}
+
+// Groups were made in an order that respects inputs, so users come later: one walk backwards.
+static void find_leaves(Order *o)
+{
+    for (int i = o->g->group_count - 1; i >= 0; i--) {
+        bool leaf = is_update(o->g->groups[i]) || o->user_count[i] > 0;
+        for (int k = 0; k < o->user_count[i]; k++)
+            leaf = leaf && o->is_leaf[o->users[i][k]];
+        o->is_leaf[i] = leaf;
+    }
+}
+
+// Smaller is sooner.
+static int urgency(const Order *o, const Group *group, int device)
+{
+    if (group->pattern == PATTERN_COPY)
+        return 0;
+    int rank = o->is_leaf[group->id] ? is_update(group) ? 40 : 20 : 10;
+    rank += group->root->device == device ? 0 : 5;
+    return rank + (group->per_image ? 0 : 1);
+}
+
+static Group *take_next(Order *o, int device)
+{
+    int best = 0;
+    for (int i = 1; i < o->ready_count; i++) {
+        const Group *a = o->g->groups[o->ready[i]], *b = o->g->groups[o->ready[best]];
+        int rank = urgency(o, a, device) - urgency(o, b, device);
+        if (rank < 0 || (rank == 0 && a->id < b->id))
+            best = i;
+    }
+    int id = o->ready[best];
+    o->ready[best] = o->ready[--o->ready_count];
+    return o->g->groups[id];
+}
+
+static bool put_in_order(Order *o)
+{
+    Graph *g = o->g;
+    Group **order = ARENA_ARRAY(g->arena, Group *, g->group_count);
+    int count = 0, device = 0;
+    for (int i = 0; i < g->group_count; i++)
+        if (!o->waits_for[i])
+            o->ready[o->ready_count++] = i;
+    while (o->ready_count) {
+        Group *group = take_next(o, device);
+        order[count++] = group;
+        if (group->pattern != PATTERN_COPY)
+            device = group->root->device;
+        for (int i = 0; i < o->user_count[group->id]; i++)
+            if (--o->waits_for[o->users[group->id][i]] == 0)
+                o->ready[o->ready_count++] = o->users[group->id][i];
+    }
+    if (count < g->group_count)
+        return diag_error(g->diag, NO_SPAN, "E900", "internal error: groups wait for each other");
+    memcpy(g->groups, order, (size_t)count * sizeof *order);
+    return true;
+}
+
+// --- commands -----------------------------------------------------------------------------------
+
+static GroupCommandKind kind_of(const Group *group)
+{
+    return group->pattern == PATTERN_COPY ? GROUPS_COPY
+           : group->per_image             ? GROUPS_CHAIN : GROUPS_TOGETHER;
+}
+
+static bool waits_on(const Order *o, const Group *user, const Group *needed)
+{
+    for (int i = 0; i < o->user_count[needed->id]; i++)
+        if (o->users[needed->id][i] == user->id)
+            return true;
+    return false;
+}
+
+static bool can_join(const Order *o, const GroupCommand *c, const Group *group)
+{
+    if (c->kind != kind_of(group) || c->device != group->root->device || c->kind == GROUPS_COPY)
+        return false;
+    if (c->kind == GROUPS_CHAIN)
+        return true;
+    for (int i = c->first; i < c->first + c->count; i++)
+        if (waits_on(o, group, o->g->groups[i]))
+            return false;
+    return true;
+}
+
+static void form_commands(Order *o)
+{
+    Graph *g = o->g;
+    int capacity = 0;
+    for (int i = 0; i < g->group_count; i++) {
+        Group *group = g->groups[i];
+        GroupCommand *last = g->command_count ? &g->commands[g->command_count - 1] : NULL;
+        if (last && can_join(o, last, group)) {
+            last->count++;
+        } else {
+            GroupCommand c = { kind_of(group), group->root->device, i, 1 };
+            ARENA_PUSH(g->arena, g->commands, g->command_count, capacity, c);
+        }
+        group->command = g->command_count - 1;
+    }
+}
+
+bool pass_schedule(Graph *g, const PassTarget *t)
+{
+    (void)t;
+    Order o = { .g = g };
+    o.users = ARENA_ARRAY(g->arena, int *, g->group_count);
+    o.user_count = ARENA_ARRAY(g->arena, int, g->group_count);
+    o.user_capacity = ARENA_ARRAY(g->arena, int, g->group_count);
+    o.waits_for = ARENA_ARRAY(g->arena, int, g->group_count);
+    o.is_leaf = ARENA_ARRAY(g->arena, bool, g->group_count);
+    o.ready = ARENA_ARRAY(g->arena, int, g->group_count);
+    find_waits(&o);
+    find_leaves(&o);
+    if (!put_in_order(&o))
+        return false;
+    form_commands(&o);
+    return true;
+}
