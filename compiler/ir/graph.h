@@ -67,6 +67,8 @@ typedef struct {
 typedef struct { Param *param; int64_t first_row; } ParamAttr; // rows (n; c of a bias) of `param`
 typedef struct { int64_t first; } SliceAttr;                   // slice, embed: first channel
 typedef struct { int k; } TopAttr;
+typedef struct { int index; } PortAttr;                       // input: which of graph->inputs; place
+                                                               // may repeat it on other devices
 typedef struct { int param; } UpdateAttr;                      // index into params: finds its rates
 
 typedef struct Storage Storage;
@@ -91,6 +93,7 @@ struct Node {
         SliceAttr     slice;
         TopAttr       top;
         UpdateAttr    update;
+        PortAttr      port;
     } attr;
     Shape        shape;               // infer, when the node is added
     const Split *split;               // the region it stands in; NULL outside and after pass_place
