@@ -65,7 +65,8 @@ typedef struct {
     int64_t  first_channel, channels; // of the whole tensor, so that parts draw the whole's numbers
 } DropoutAttr;
 typedef struct { Param *param; int64_t first_row; } ParamAttr; // rows (n; c of a bias) of `param`
-typedef struct { int64_t first; } SliceAttr;                   // slice, embed: first channel
+typedef struct { int64_t first, channels; } SliceAttr;         // slice: so many channels from `first`;
+                                      // embed: of so many channels in all, the input's from `first`
 typedef struct { int k; } TopAttr;
 typedef struct { int index; } PortAttr;                       // input: which of graph->inputs; place
                                                                // may repeat it on other devices

@@ -6,6 +6,7 @@
 #include "tensor/shape.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef enum {
 #define OP(id, text) OP_##id,
@@ -31,6 +32,7 @@ typedef enum {
     OP_PER_MAP     = 1 << 10,  // channel c of the output needs channel c of the input only
     OP_PER_PART    = 1 << 11,  // under a split every part is treated apart (lrn)
     OP_DUPLICATES  = 1 << 12,  // place may repeat it on every device instead of copying its value
+    OP_WEIGHTS     = 1 << 13,  // its value has the shape of a parameter
 } OpTrait;
 
 // What an op costs for one run of the whole node (all images of the batch).
@@ -39,19 +41,39 @@ typedef struct {
     int64_t flops;             // all floating-point operations, a multiply-add being two
 } OpCost;
 
+// --- the vocabulary of pointwise texts ----------------------------------------------------------
+// OpInfo.text is one C expression of type `real`. Every prelude (kernels/cpu/, kernels/cuda/)
+// defines these words, for a scalar float or for a vector of floats:
+//     real             the type of a value
+//     R0  R1           the constants 0 and 1
+//     r_const(x)       the constant x (a C float literal)
+//     + - * / unary-   on two reals
+//     < > <= >=        on two reals: only as the first argument of r_select
+//     r_select(q,a,b)  where q holds a, else b; both are evaluated, a NaN in the other is not seen
+//     r_max(a, b)      exactly r_select(a > b, a, b): a NaN in b comes out, as does b when equal
+//     r_min(a, b)      exactly r_select(a < b, a, b)
+//     r_exp  r_log  r_sqrt  r_abs  r_tanh    of one real, within 4 units in the last place
+// and the holes of a text are
+//     %0               the value that flows in
+//     %1 %2 ...        the other inputs at the same place (a bias: at the same channel)
+//     %a %b            the node's two numbers (OpInfo.numbers), as r_const
+//     %r               a uniform random number in [0, 1): random_uniform of kernels/random.h of the
+//                      element's logical index ((n * C + c) * H + h) * W + w modulo 2^32, where n
+//                      is the image in the batch and c, C are the channel and channels of the whole
+//                      tensor (attr.dropout.first_channel + c, attr.dropout.channels); keyed by
+//                      seed, step and attr.dropout.key.
 typedef struct OpInfo {
     const char *name;
     int         least_inputs, most_inputs;     // most -1: any number
     unsigned    traits;
-    // Pointwise ops: one C expression in the vocabulary of the preludes (real, r_max, r_select,
-    // r_exp, ...): %0 the value that flows in, %1.. the other inputs at the same place, %a %b the
-    // node's numbers attr.pointwise.a/b as constants, %r a uniform random number in [0, 1).
-    const char *text;
-    // The same function in double, for constant folding and for tests that read tables.
+    const char *text;                          // OP_POINTWISE: see above
+    // What %a and %b stand for; NULL: the text has none.
+    void      (*numbers)(const Node *n, double *a, double *b);
     // Fills node->shape from the inputs' shapes; reports every fault to g->diag and returns false.
     bool      (*infer)(Graph *g, Node *n);
-    // Adds the nodes that carry dL/d(out) to the inputs: for each input i that wants a gradient
-    // (`autodiff_wants`), calls `autodiff_add(g, n->in[i], node)`. NULL: no gradient flows.
+    // Adds the nodes that carry dL/d(out) to the inputs: for each input that is
+    // gradient_wanted(g, n->in[i]) it calls gradient_add(g, n->in[i], node). NULL: none flows.
+    // The loss gets dy NULL: its own gradient is 1 / batch for each image.
     void      (*grad)(Graph *g, Node *n, Node *dy);
     OpCost    (*cost)(const Node *n);           // NULL: pointwise, one flop an element
     // Prints the node's own attributes ("11x11 stride 4"), nothing when NULL.
