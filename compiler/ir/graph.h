@@ -4,6 +4,7 @@
 #define IR_GRAPH_H
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/names.h"
 #include "ir/op.h"
 #include "tensor/layout.h"
 
@@ -157,6 +158,7 @@ struct Graph {
     Storage   **storages;             // pass_memory
     int         storage_count;
     int64_t     value_bytes[GRAPH_DEVICES];      // pass_memory: size of each device's value region
+    Names       names;                // of nodes, for graph_add
     struct Gradients *gradients;      // while pass_autodiff runs (ir/gradient.h); else NULL
     unsigned    facts;                // what passes have established so far (pass/pass.h)
 };
@@ -166,17 +168,18 @@ Graph *graph_new(Arena *arena, Diag *diag, const char *name, GraphMode mode, int
 // fills attr and then calls graph_infer.
 Node  *graph_add(Graph *g, Op op, const char *name, Span at, const Layer *layer, int inputs,
                  Node *const *in);
-// Same, for the usual one or two inputs.
-Node  *graph_add1(Graph *g, Op op, const char *name, Node *like, Node *a);   // span, layer from `like`
+// Same, for the usual one or two inputs; span, layer, role, device and part are those of `like`.
+Node  *graph_add1(Graph *g, Op op, const char *name, Node *like, Node *a);
 Node  *graph_add2(Graph *g, Op op, const char *name, Node *like, Node *a, Node *b);
 bool   graph_infer(Graph *g, Node *n);           // op's infer, plus legality of the shape
 Layer *graph_add_layer(Graph *g, const char *kind, const char *name, Span at, const Call *call);
 Param *graph_add_param(Graph *g, const Layer *layer, const char *what, bool is_bias, Shape shape);
 int    graph_device(Graph *g, const char *name);           // index, added when new; -1: too many
-// Puts inputs before users, drops nodes that nothing needs (not sources, updates, outputs), renumbers.
+// Puts inputs before users and updates behind all other readers of their parameter, drops nodes
+// that nothing needs (not sources, updates, outputs), renumbers.
 void   graph_compact(Graph *g);
 void   graph_print(const Graph *g, FILE *out);             // one line a node
 void   graph_print_json(const Graph *g, FILE *out);
-// Reports how a node came to be: notes for the chain of calls.
+// Adds to the last diagnostic how a node came to be: notes for the chain of calls.
 void   graph_note_calls(Graph *g, const Node *n);
 #endif

@@ -1,0 +1,12 @@
+// The paper's step (section 5): v <- momentum * v - decay * rate * w - rate * g; w <- w + v. The
+// rate multiplies inside v, so a change of rate leaves what has been gathered as it is. g is the
+// gradient of the mean over the batch. v stands beside the parameter and is no value of the graph.
+#include "ops/ops.h"
+
+
+static OpCost sgd_cost(const Node *n) { return cost_per_element(n->shape, 6); }
+
+const OpInfo op_sgd = {
+    .name = "sgd", .least_inputs = 2, .most_inputs = 2, .traits = OP_UPDATE | OP_WEIGHTS,
+    .infer = infer_like_inputs, .cost = sgd_cost,
+};
