@@ -11,6 +11,7 @@ grep -rnH '^#include "[a-z_]*/' --include='*.[chly]' compiler grammar runtime | 
         may["ops"] = "base tensor ir"
         may["grammar"] = "base front"
         may["front"] = "base tensor recipe ir ops grammar"
+        may["evaluate"] = "base tensor ir kernels"         # of kernels only random.h
         may["pass"] = "base tensor ir ops"
         may["program"] = "base tensor recipe"
         may["emit"] = "base tensor recipe ir ops program"

@@ -1,0 +1,44 @@
+// Values that only change their shape or place.
+#include "evaluate/formulas.h"
+#include <string.h>
+
+void formula_same(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    memcpy(y, in[0], (size_t)shape_count(n->shape) * sizeof *y);
+}
+
+// `count` channels of each image, from channel `from_first` of x to channel `to_first` of y.
+static void copy_channels(const double *x, Shape xs, int64_t from_first, double *y, Shape ys,
+                          int64_t to_first, int64_t count)
+{
+    int64_t area = xs.h * xs.w;
+    for (int64_t i = 0; i < xs.n; i++)
+        memcpy(y + (i * ys.c + to_first) * area, x + (i * xs.c + from_first) * area,
+               (size_t)(count * area) * sizeof *y);
+}
+
+void formula_concat(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    int64_t first = 0;
+    for (int i = 0; i < n->inputs; i++) {
+        Shape x = n->in[i]->shape;
+        copy_channels(in[i], x, 0, y, n->shape, first, x.c);
+        first += x.c;
+    }
+}
+
+void formula_slice(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    copy_channels(in[0], n->in[0]->shape, n->attr.slice.first, y, n->shape, 0, n->shape.c);
+}
+
+void formula_embed(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    memset(y, 0, (size_t)shape_count(n->shape) * sizeof *y);
+    Shape x = n->in[0]->shape;
+    copy_channels(in[0], x, 0, y, n->shape, n->attr.slice.first, x.c);
+}
