@@ -39,5 +39,7 @@ typedef struct GroupCommand {
     GroupCommandKind kind;     // chain: image by image; together: in any order; copy: one copy
     int              device;   // who executes it; a copy: the receiver
     int              first, count;
+    int             *waits;    // the last command of every other device whose results it needs
+    int              wait_count;
 } GroupCommand;
 #endif

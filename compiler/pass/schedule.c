@@ -180,10 +180,40 @@ static void form_commands(Order *o)
         if (last && can_join(o, last, group)) {
             last->count++;
         } else {
-            GroupCommand c = { kind_of(group), group->root->device, i, 1 };
+            GroupCommand c = { kind_of(group), group->root->device, i, 1, NULL, 0 };
             ARENA_PUSH(g->arena, g->commands, g->command_count, capacity, c);
         }
         group->command = g->command_count - 1;
+    }
+}
+
+// A device runs its commands in order, so of every other device only the last one matters.
+static void add_wait(Graph *g, GroupCommand *c, int needed)
+{
+    for (int i = 0; i < c->wait_count; i++)
+        if (g->commands[c->waits[i]].device == g->commands[needed].device) {
+            if (c->waits[i] < needed)
+                c->waits[i] = needed;
+            return;
+        }
+    if (!c->waits)
+        c->waits = ARENA_ARRAY(g->arena, int, g->device_count);
+    c->waits[c->wait_count++] = needed;
+}
+
+static void find_cross_waits(Order *o)
+{
+    Graph *g = o->g;
+    const Group **by_id = ARENA_ARRAY(g->arena, const Group *, g->group_count);
+    for (int i = 0; i < g->group_count; i++)
+        by_id[g->groups[i]->id] = g->groups[i];
+    for (int i = 0; i < g->group_count; i++) {
+        const Group *needed = by_id[i];
+        for (int k = 0; k < o->user_count[i]; k++) {
+            const Group *user = by_id[o->users[i][k]];
+            if (user->root->device != needed->root->device)
+                add_wait(g, &g->commands[user->command], needed->command);
+        }
     }
 }
 
@@ -202,5 +232,6 @@ bool pass_schedule(Graph *g, const PassTarget *t)
     if (!put_in_order(&o))
         return false;
     form_commands(&o);
+    find_cross_waits(&o);
     return true;
 }
