@@ -80,14 +80,22 @@ static bool same_places(const Node *a, const Node *b)
                    sizeof a->layout.pieces.channels);
 }
 
+static const char *refuse_op(Op op)
+{
+    if (op_has(op, OP_NEIGHBOURS))
+        return "it reads neighbouring channels, which other kernel items make";
+    if (op_has(op, OP_WINDOW))
+        return "it reads a window of places, which other kernel items make";
+    if (op_has(op, OP_CONTRACTION))
+        return "it sums over all channels and starts a kernel of its own";
+    return "it is not pointwise";
+}
+
 // Why pointwise node `n` cannot follow `end`, the last node of a chain that starts at `root`.
 static const char *refuse_follower(const Node *root, const Node *end, const Node *n)
 {
     if (!op_has(n->op, OP_POINTWISE))
-        return op_has(n->op, OP_NEIGHBOURS)    ? "it reads neighbouring channels, which other kernel items make"
-               : op_has(n->op, OP_WINDOW)      ? "it reads a window of places, which other kernel items make"
-               : op_has(n->op, OP_CONTRACTION) ? "it sums over all channels and starts a kernel of its own"
-                                               : "it is not pointwise";
+        return refuse_op(n->op);
     if (n->in[0] != end)
         return "the value enters it as a second operand";
     if (n->device != root->device)

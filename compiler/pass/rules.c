@@ -4,7 +4,7 @@
 #define SAME4 { WANT_SAME, WANT_SAME, WANT_SAME, WANT_SAME }
 
 const Rule cpu_rules[OP_COUNT] = {
-    // op                     inputs                                                      output          pieces          view         pattern, inputs not read
+    // the op, what it wants of its inputs, what it leaves, pieces, view, pattern, inputs not read
     [OP_INPUT]            = { { WANT_NOTHING },                                          WANT_ANY,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
     [OP_LABEL]            = { { WANT_NOTHING },                                          WANT_PLAIN,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
     [OP_PARAM]            = { { WANT_NOTHING },                                          WANT_ANY,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
