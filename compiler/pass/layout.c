@@ -43,6 +43,24 @@ static Layout layout_of_kind(LayoutKind kind, int vector, const Pieces *pieces, 
     return l;
 }
 
+// Layout `kind` for a value that is there in another one. A flattened map keeps the pieces and the
+// size of the map it came from where its features stay in their order.
+static Layout layout_from(LayoutKind kind, int vector, const Node *value)
+{
+    const Layout *old = &value->layout;
+    bool features = kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS;
+    bool flattened = old->in_h * old->in_w > 1 && value->shape.h * value->shape.w == 1;
+    Pieces one = one_piece(value->shape.c);
+    if (kind == LAYOUT_PLAIN || (flattened && !features))
+        return layout_of_kind(kind, vector, &one, value->shape);
+    Layout l = layout_of_kind(kind, vector, &old->pieces, value->shape);
+    if (flattened) {
+        l.in_h = old->in_h;
+        l.in_w = old->in_w;
+    }
+    return l;
+}
+
 static void append(Plan *p, Node *n)
 {
     ARENA_PUSH(p->g->arena, p->out, p->count, p->capacity, n);
@@ -129,8 +147,8 @@ static Layout weights_layout(const Plan *p, const Node *x, Shape w, int groups)
                                               : LAYOUT_FILTERS;
     l.pieces = groups > 1 || l.kind == LAYOUT_FILTERS_IN ? one_piece(w.c) : x->layout.pieces;
     if (l.kind == LAYOUT_DENSE) {
-        l.in_h = (int)x->shape.h;
-        l.in_w = (int)x->shape.w;
+        l.in_h = x->layout.in_h;
+        l.in_w = x->layout.in_w;
     }
     return l;
 }
@@ -151,7 +169,6 @@ static bool kind_fits(Want want, const Node *value)
     case WANT_MAP_OR_PANEL:     return k == LAYOUT_BLOCKED || k == LAYOUT_PANEL;
     case WANT_PANEL:            return k == LAYOUT_PANEL;
     case WANT_COLUMNS:          return k == LAYOUT_COLUMNS;
-    case WANT_PANEL_OR_COLUMNS: return k == LAYOUT_PANEL || k == LAYOUT_COLUMNS;
     case WANT_PLAIN:            return k == LAYOUT_PLAIN;
     default:                    return true;
     }
@@ -161,7 +178,7 @@ static LayoutKind wanted_kind(Want want)
 {
     return want == WANT_COLUMNS ? LAYOUT_COLUMNS
            : want == WANT_PLAIN ? LAYOUT_PLAIN
-           : want == WANT_PANEL || want == WANT_PANEL_OR_COLUMNS ? LAYOUT_PANEL : LAYOUT_BLOCKED;
+           : want == WANT_PANEL ? LAYOUT_PANEL : LAYOUT_BLOCKED;
 }
 
 static Node *fit_input(Plan *p, Node *n, int i)
@@ -185,9 +202,7 @@ static Node *fit_input(Plan *p, Node *n, int i)
                    ? value : relayout(p, value, &n->in[0]->layout, n);
     if (kind_fits(want, value))
         return value;
-    Layout to = layout_of_kind(wanted_kind(want), p->vector, &value->layout.pieces, value->shape);
-    if (to.kind == LAYOUT_PLAIN)
-        to.pieces = one_piece(value->shape.c);
+    Layout to = layout_from(wanted_kind(want), p->vector, value);
     return relayout(p, value, &to, n);
 }
 
@@ -275,9 +290,10 @@ static void set_output(Plan *p, Node *n)
         return;
     }
     n->layout = layout_of_kind(kind, p->vector, &pieces, n->shape);
-    if (kind == x->layout.kind && (kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS)) {
-        n->layout.in_h = x->layout.in_h;         // FLATTEN keeps the order of the map it came from
-        n->layout.in_w = x->layout.in_w;
+    const Node *as = cpu_rules[n->op].pieces == PIECES_FORWARD && n->forward ? n->forward->in[0] : x;
+    if (kind == as->layout.kind && (kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS)) {
+        n->layout.in_h = as->layout.in_h;        // features keep the order of the map they came from
+        n->layout.in_w = as->layout.in_w;
     }
 }
 

@@ -12,7 +12,6 @@ typedef enum {
     WANT_IMAGE,        // BLOCKED, or PLAIN where an input of the net has few channels
     WANT_MAP_OR_PANEL, // BLOCKED or PANEL
     WANT_PANEL,        // PANEL
-    WANT_PANEL_OR_COLUMNS,
     WANT_COLUMNS,      // COLUMNS
     WANT_FILTERS,      // FILTERS over BLOCKED, FILTERS_IN over PLAIN
     WANT_FLIPPED,      // FILTERS, rotated and transposed by a FLIP node
