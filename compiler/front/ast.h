@@ -39,7 +39,8 @@ typedef enum {
     AST_REPLACE, AST_DROP, AST_BEFORE, AST_AFTER,     // text; child 0: body (not of drop)
     AST_WHEN,          // children: condition, body
     AST_EVERY,         // number (1 if absent), text = unit; child 0: body
-    AST_ERROR,         // a statement or item that did not parse; reported already
+    AST_ERROR,         // a stage, argument, parameter, statement or item that did not parse; reported
+                       // already: whoever meets one says nothing more about what depends on it
     // items of a file
     AST_USE,           // text: the path
     AST_OP,            // text; params; names = indices; child 0: the formula
@@ -67,6 +68,7 @@ struct Ast {
     int          param_count;
     Ast        **inputs, **outputs;      // AST_PARAM nodes of a net's signature
     int          input_count, output_count;
+    int          depth;        // of the tree below, 1 for a leaf; at most LIMIT_TREE
 };
 
 typedef struct AstFile {

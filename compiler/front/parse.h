@@ -1,0 +1,96 @@
+// Between text and syntax tree: tokens, what the scanner (grammar/net.l) and the parser
+// (grammar/net.y) call. A file is scanned into an array of tokens, its brackets are made to balance,
+// then it is parsed item by item.
+#ifndef FRONT_PARSE_H
+#define FRONT_PARSE_H
+#include "front/ast.h"
+#include "front/limits.h"
+#include <stdbool.h>
+
+typedef struct Token {
+    int         kind;          // TOK_ of the generated net.tab.h
+    Span        at;            // in the joint numbering; empty for a token that was put in
+    const char *text;          // names, numbers and operators as written; a string's content
+    double      number;
+    int64_t    *dims;
+    int         dim_count;
+    int         line;          // 1-based
+    int         indent;        // column of the first token of this line, 0-based, tab stops of 8
+    bool        first;         // on its line
+    int         partner;       // of a bracket: the index of the other one; set by brackets_balance,
+    int         group;         // like this one: the bracket that this token lies in, -1: in none
+} Token;
+
+typedef struct Parse {
+    Arena *arena;
+    Diag  *diag;
+    Token *tokens;             // of the whole file; the last one is TOK_END
+    int    count, capacity;
+    int    next;               // the parser reads this one next
+    int    end;                // and this one no more: the end of the item
+    bool   syncing;            // hand out TOK_SYNC before the next one
+    int    resumed;            // the token behind the last TOK_SYNC; -1: none yet in this item
+    int    syntax_errors;      // in this file, those not reported included
+    bool   too_deep;           // LIMIT_TREE was reported
+    Ast   *item;               // the parser's result; NULL for an empty one
+} Parse;
+
+// --- scanning: grammar/net.l and front/lexis.c --------------------------------------------------
+
+typedef struct Lexer {
+    Arena      *arena;
+    Diag       *diag;
+    const char *text;          // of the file, two zero bytes behind its `length`
+    int         start;         // of the text in the joint numbering
+    int         length;
+} Lexer;
+
+// Fills `tokens` from a text that is followed by two zero bytes (which the scanner writes to and
+// restores). Brackets are as written. False after too many tokens (reported).
+bool lex_text(Parse *p, char *text, int start, int length);
+// Fills line, indent and first of every token; a `[` that is first on its line becomes TOK_LINE_LIST.
+void lex_lines(Parse *p, const char *text, int start);
+// The scanner's helpers: each makes a token of the matched text and returns its kind; 0: no token.
+int  lex_word(const Lexer *l, Token *t, const char *text, int length, int kind);
+int  lex_number(const Lexer *l, Token *t, const char *text, int length);
+int  lex_dims(const Lexer *l, Token *t, const char *text, int length);
+int  lex_string(const Lexer *l, Token *t, const char *text, int length);
+int  lex_bad_number(const Lexer *l, Token *t, const char *text, int length);
+// A string that does not end on its line. `used` gets how many bytes of it are taken as the string.
+int  lex_open_string(const Lexer *l, Token *t, const char *text, int length, int *used);
+// Bytes that mean nothing, or something that other languages write: `=>`, `&&`, typographic signs.
+int  lex_strange(const Lexer *l, Token *t, const char *text, int length);
+
+// --- brackets: front/brackets.c -----------------------------------------------------------------
+
+// Puts TOK_END behind every item and makes brackets balance within each: missing ones are put in,
+// surplus ones taken out, both reported. False when they are nested too deep (reported).
+bool brackets_balance(Parse *p);
+
+// --- parsing: grammar/net.y and front/parse.c ---------------------------------------------------
+
+// Called by the generated parser on a syntax error at the token it read last.
+void parse_error(Parse *p, const char *const *expected, int count);
+// Called by it when its stack is full.
+void parse_overflow(Parse *p, Span at);
+
+// --- building the tree: front/ast.c -------------------------------------------------------------
+
+#define AST_MAKE(kind, at, name, ...)                                                          \
+    ast_make(p, kind, at, name, (Ast *[]){ __VA_ARGS__ },                                       \
+             (int)(sizeof((Ast *[]){ __VA_ARGS__ }) / sizeof(Ast *)))
+
+Ast *ast_leaf(Parse *p, AstKind kind, Span at, const Token *t);      // text, number, dims of `t`
+Ast *ast_make(Parse *p, AstKind kind, Span at, const Token *name, Ast **children, int count);
+Ast *ast_append(Parse *p, Ast *list, Ast *node);                     // returns `list`
+Ast *ast_over(Parse *p, AstKind kind, Span at, const Token *name, Ast *list);    // takes its children
+Ast *ast_pipe(Parse *p, Span at, Ast *pipe, Ast *stage);
+Ast *ast_tail(Parse *p, Span at, Ast *term, Ast *tail);
+Ast *ast_each(Parse *p, Span at, Ast *names, Ast *over, Ast *body);              // for
+Ast *ast_every(Parse *p, Span at, const Token *number, const Token *unit, Ast *body);
+Ast *ast_op(Parse *p, Span at, const Token *name, Ast *params, Ast *indices, Ast *formula);
+Ast *ast_net(Parse *p, Span at, const Token *name, Ast *params, Ast *inputs, Ast *outputs, Ast *body);
+// block, data, train, a derived net: `other` is the second name or NULL.
+Ast *ast_item(Parse *p, AstKind kind, Span at, const Token *name, Ast *params, const Token *other,
+              Ast *body);
+#endif
