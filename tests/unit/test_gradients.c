@@ -2,10 +2,9 @@
 // L = sum of r * y for random r; dL/dx by the op's `grad` and the evaluator against
 // (L(x + eps) - L(x - eps)) / 2 eps for every element of every input. Draws anew when a kink
 // (the corner of a relu, two equal maxima) lies between the two.
-#include "evaluate/evaluate.h"
 #include "ir/gradient.h"
+#include "reference/small_net.h"
 #include <math.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
@@ -126,8 +125,7 @@ enum { CASES = sizeof cases / sizeof *cases };
 // --- one case ------------------------------------------------------------------------------------
 
 typedef struct {
-    Arena      arena;
-    Diag       diag;
+    Arena     *arena;
     Graph     *g;
     Node      *in[INPUTS], *y, *weight;          // weight: r
     Node      *dx[INPUTS];                       // NULL: no gradient flows there
@@ -135,31 +133,21 @@ typedef struct {
 } Check;
 
 // Inputs are parameters, so that any shape goes; labels are labels.
-static Node *add_input(Check *c, const char *name, Shape s)
-{
-    Layer *layer = graph_add_layer(c->g, "test", name, NO_SPAN, NULL);
-    Node *n = graph_add(c->g, OP_PARAM, name, NO_SPAN, layer, 0, NULL);
-    n->attr.param.param = graph_add_param(c->g, layer, "values", false, s);
-    assert_true(graph_infer(c->g, n));
-    return n;
-}
-
-static void build_forward(Check *c, const Case *t)
+static void build_forward(SmallNet *s, Check *c, const Case *t)
 {
     bool is_loss = t->node.op == OP_CROSS_ENTROPY;
-    c->g = graph_new(&c->arena, &c->diag, "test", GRAPH_TRAIN, (int)t->in[0].n);
     for (int i = 0; i < t->inputs; i++) {
         if (is_loss && i == 1) {
             c->in[i] = graph_add(c->g, OP_LABEL, "label", NO_SPAN, NULL, 0, NULL);
             assert_true(graph_infer(c->g, c->in[i]));
         } else {
-            c->in[i] = add_input(c, "x", t->in[i]);
+            c->in[i] = small_values(s, "x", t->in[i]);
         }
     }
     c->y = graph_add(c->g, t->node.op, "y", NO_SPAN, NULL, t->inputs, c->in);
     memcpy(&c->y->attr, &t->node.attr, sizeof c->y->attr);
     assert_true(graph_infer(c->g, c->y));
-    c->weight = add_input(c, "r", c->y->shape);
+    c->weight = small_values(s, "r", c->y->shape);
     if (is_loss) {
         c->g->scores = c->in[0];
         c->g->loss = c->y;
@@ -233,35 +221,30 @@ static bool check_input(const Check *c, int input, int which)
     return true;
 }
 
-static void check_case(const Case *t, int which)
+static void check_case(SmallNet *s, const void *with)
 {
-    Check c = { 0 };
-    jmp_buf exhausted;
-    if (setjmp(exhausted))
-        fail_msg("out of memory");
-    arena_open(&c.arena, 0, &exhausted);
-    diag_open(&c.diag, &c.arena);
-    build_forward(&c, t);
+    const Case *t = with;
+    Check c = { .arena = &s->arena, .g = s->g };
+    build_forward(s, &c, t);
     build_backward(&c, t);
     bool done = false;
     for (int draw = 0; draw < DRAWS && !done; draw++) {
-        c.e = evaluator_open(&c.arena, c.g);
+        c.e = evaluator_open(c.arena, c.g);
         evaluator_fill(c.e, (uint64_t)draw + 1);
         if (c.g->batch > 2)
             c.e->label[1] = -1;                          // a place without a sample
         done = true;
         for (int i = 0; i < t->inputs && done; i++)
-            done = !c.dx[i] || check_input(&c, i, which);
+            done = !c.dx[i] || check_input(&c, i, (int)(t - cases));
     }
     assert_true(done);
-    arena_close(&c.arena);
 }
 
 static void gradients_agree_with_differences(void **state)
 {
     (void)state;
     for (int i = 0; i < CASES; i++)
-        check_case(&cases[i], i);
+        small_net(GRAPH_TRAIN, (int)cases[i].in[0].n, check_case, &cases[i]);
 }
 
 static void every_gradient_is_checked_at_ten_shapes(void **state)
