@@ -35,10 +35,10 @@ static void print_place(const Graph *g, const Node *n, FILE *out)
 static void print_node(const Graph *g, const Node *n, int width, FILE *out)
 {
     const OpInfo *op = op_table[n->op];
-    fprintf(out, "  %-*s = %s(", width, n->name, op->name);
+    fprintf(out, "  %-*s = %s", width, n->name, op->name);
     for (int i = 0; i < n->inputs; i++)
-        fprintf(out, "%s%s", i ? ", " : "", n->in[i]->name);
-    fputc(')', out);
+        fprintf(out, "%s%s", i ? ", " : "(", n->in[i]->name);
+    fputs(n->inputs ? ")" : "", out);
     if (op->print) {
         fputc(' ', out);
         op->print(n, out);

@@ -70,14 +70,14 @@ const OpInfo op_concat = {
     .infer = concat_infer, .grad = concat_grad, .cost = no_cost,
 };
 
-// Channels `first` to `first + count` are among `channels`?
+// Are `count` channels from `first` on among `channels`?
 static bool check_range(Graph *g, const Node *n, int64_t first, int64_t count, int64_t channels)
 {
     int64_t end;
     if (first >= 0 && count >= 1 && size_add(first, count, &end) && end <= channels)
         return true;
-    return op_fault(g, n, "E313", "channels %lld to %lld of %lld", (long long)first,
-                    (long long)first + (count > 0 ? count - 1 : 0), (long long)channels);
+    return op_fault(g, n, "E313", "%lld channels from %lld on are not all among %lld",
+                    (long long)count, (long long)first, (long long)channels);
 }
 
 static bool slice_infer(Graph *g, Node *n)
