@@ -95,7 +95,7 @@ static Node *relayout(Plan *p, Node *value, const Layout *to, const Node *user)
     n->device = value->device;
     n->part = value->part;
     n->parts = value->parts;
-    n->forward = value->forward;
+    n->forward = user->forward;
     n->shape = value->shape;
     n->layout = *to;
     append(p, n);
@@ -125,7 +125,7 @@ static Node *flipped(Plan *p, Node *user, Node *weights)
     n->device = weights->device;
     n->part = weights->part;
     n->parts = weights->parts;
-    n->forward = weights->forward;
+    n->forward = user->forward;
     if (!graph_infer(p->g, n))
         return weights;
     n->layout = weights->layout;

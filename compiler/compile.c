@@ -1,0 +1,93 @@
+// The whole way: file -> AST -> graphs -> passes -> program. Owns the arena of a compilation and
+// is the only place that knows what happens when memory runs out.
+#include "compile.h"
+#include <string.h>
+
+// More than any net of 10,000 layers takes; a file that needs more is broken or hostile.
+#define COMPILE_MOST_BYTES ((size_t)4 << 30)
+
+static bool fail(Compilation *c, const char *what)
+{
+    snprintf(c->err, sizeof c->err, "%s", what);
+    return false;
+}
+
+static const CpuTarget *find_target(Compilation *c, const CompileOptions *o)
+{
+    const CpuTarget *t = o->target ? cpu_target_find(o->target) : cpu_target_native();
+    if (!t)
+        snprintf(c->err, sizeof c->err, "unknown target '%s'", o->target ? o->target : "native");
+    return t;
+}
+
+static bool stops_before_target(const CompileOptions *o)
+{
+    for (int i = 0; o->stop_after && i < pass_count && !pass_pipeline[i].needs_target; i++)
+        if (!strcmp(pass_pipeline[i].name, o->stop_after))
+            return true;
+    return false;
+}
+
+// All graphs that were asked for, through the passes. They are made anew from the AST for every
+// mode, with the same parameters in the same places.
+static bool make_graphs(Compilation *c, const CompileOptions *o, const CpuTarget *target)
+{
+    PassTarget t = { 0 };
+    if (target)
+        t = (PassTarget){ target->vector, target->registers, !o->no_fuse,
+                          !o->no_fuse && !o->no_fuse_update, !o->no_memory_reuse };
+    for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++) {
+        if (!(o->modes >> mode & 1))
+            continue;
+        Graph *g = front_graph(c->ast, &o->front, (GraphMode)mode, &c->arena, &c->diag);
+        if (!g || c->diag.errors)
+            return false;
+        if (!pass_run(g, target ? &t : NULL, o->stop_after))
+            return false;
+        c->graphs[mode] = g;
+    }
+    return true;
+}
+
+static bool make_program(Compilation *c, const CpuTarget *target)
+{
+    Graph *graphs[3];
+    int count = 0;
+    for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++)
+        if (c->graphs[mode])
+            graphs[count++] = c->graphs[mode];
+    if (count == 0)
+        return fail(c, "nothing to compile was asked for");
+    c->program = emit_program(graphs, count, &c->recipe, target, &c->arena, c->err);
+    return c->program != NULL;
+}
+
+static bool compile(Compilation *c, const CompileOptions *o, const char *path)
+{
+    c->ast = front_parse(&c->arena, &c->diag, path);
+    if (!c->ast || c->diag.errors)
+        return false;
+    if (!front_recipe(c->ast, &o->front, &c->arena, &c->diag, &c->recipe))
+        return false;
+    const CpuTarget *target = NULL;
+    if (!stops_before_target(o) && !(target = find_target(c, o)))
+        return false;
+    if (!make_graphs(c, o, target))
+        return false;
+    return o->stop_after || make_program(c, target);
+}
+
+bool compile_file(Compilation *c, const CompileOptions *o, const char *path)
+{
+    memset(c, 0, sizeof *c);
+    arena_open(&c->arena, COMPILE_MOST_BYTES, &c->exhausted);
+    if (setjmp(c->exhausted))
+        return fail(c, "out of memory: the net is too large to compile");
+    diag_open(&c->diag, &c->arena);
+    return compile(c, o, path);
+}
+
+void compile_close(Compilation *c)
+{
+    arena_close(&c->arena);
+}
