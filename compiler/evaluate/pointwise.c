@@ -56,6 +56,14 @@ void formula_sigmoid_dx(Evaluator *e, const Node *n, const double *const *in, do
         dx[i] = in[0][i] * in[1][i] * (1 - in[1][i]);
 }
 
+// Outside of training the paper's form multiplies by what is kept on average, the other is nothing.
+static void rest(const Node *n, const double *x, double *y)
+{
+    double factor = n->attr.dropout.scale_in_test ? 1 - n->attr.dropout.rate : 1;
+    EACH(i, n)
+        y[i] = x[i] * factor;
+}
+
 // Kept where the uniform number of the element's logical index is at least the rate: as floats.
 void formula_dropout(Evaluator *e, const Node *n, const double *const *in, double *y)
 {
@@ -63,6 +71,10 @@ void formula_dropout(Evaluator *e, const Node *n, const double *const *in, doubl
     RandomKey key = random_key(e->seed, e->step, a->key);
     int64_t area = n->shape.h * n->shape.w, channels = a->channels ? a->channels : n->shape.c;
     double factor = a->scale_in_test ? 1 : 1 / (1 - a->rate);
+    if (e->graph->mode != GRAPH_TRAIN) {
+        rest(n, in[0], y);
+        return;
+    }
     EACH(i, n) {
         int64_t image = i / area / n->shape.c, c = i / area % n->shape.c + a->first_channel;
         uint32_t index = (uint32_t)((image * channels + c) * area + i % area);

@@ -1,6 +1,6 @@
 // Dropout while training: an element is kept when its random number is at least `rate`. Kept ones
 // stay as they are (the paper; testing then multiplies by 1 - rate) or are divided by 1 - rate.
-// In graphs that test or predict the front end puts a scale or nothing in its place.
+// In graphs that test or predict pass_simplify puts a scale or nothing in its place.
 #include "ops/ops.h"
 
 static bool dropout_infer(Graph *g, Node *n)

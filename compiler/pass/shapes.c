@@ -24,7 +24,7 @@ static void check_output(Graph *g, const Port *p)
     char given[SHAPE_TEXT], promised[SHAPE_TEXT];
     if (!shape_is_legal(p->node->shape) || same_item(p->node->shape, p->shape))
         return;
-    diag_error(g->diag, p->at, "E302", "%s gives %s, the signature of %s promises %s",
+    diag_error(g->diag, p->at, "E314", "%s gives %s, the signature of %s promises %s",
                p->node->layer ? p->node->layer->name : p->node->name,
                shape_text(given, p->node->shape), g->name, shape_text(promised, p->shape));
 }
