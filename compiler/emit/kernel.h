@@ -4,12 +4,21 @@
 //     void k12_conv3(void *const *t, long item, void *scratch)
 // t[i] is the first element of argument tensor i (launch->tensors[i]); `item` counts 0..items-1;
 // `scratch` is private to the worker, 64-byte aligned, undefined on entry.
-// Its text is a head, printed by the functions below, above a verbatim body of kernels/cpu/.
+// Its text is a head, printed by the functions below, above a verbatim body of kernels/cpu/. All
+// kernels of a unit stand in one file behind kernels/cpu/prelude.h, so what a head defines is
+// undefined again by head_close, and functions are named OWN(name), which is k12_conv3_name.
+//
+// The order in which a body's emit function works:
+//     kern_read(...), ..., kern_read_operands(k);     all arguments first: read ones,
+//     kern_write(...) or kern_write_outputs(k);       then written ones
+//     k->items, k->scratch, ... ;
+//     head_open, head_constant, head_address, ..., head_epilogue;
+//     head_body (once or several times, with other constants between).
 #ifndef EMIT_KERNEL_H
 #define EMIT_KERNEL_H
 #include "emit/emit.h"
 
-enum { KERNEL_TENSORS = 32 };
+enum { KERNEL_TENSORS = 32, HEAD_NAMES = 96, HEAD_NAME = 32 };
 
 // A program being made.
 typedef struct Emit {
@@ -19,6 +28,8 @@ typedef struct Emit {
     const Graph     *graph;        // the one being emitted
     FILE            *text;         // of the current unit
     char            *err;          // PROGRAM_ERROR bytes
+    char             names[HEAD_NAMES][HEAD_NAME];  // what the head being printed has #define'd
+    int              name_count;
 } Emit;
 
 // A kernel being made, and the facts of its launch. The body's function fills it.
@@ -50,8 +61,11 @@ typedef struct Body {
 
 extern const Body cpu_bodies[];    // emit/cpu_bodies.c, ended by name NULL; built from kernels.def
 const Body *body_for(const Emit *e, const Group *g);       // NULL: none takes it (a bug)
+// body_for, its emit, head_close: the whole text of one group. `symbol` and `title` are set before.
+// Returns the body, NULL with e->err filled on an internal error.
+const Body *kernel_emit(Emit *e, Kern *k);
 
-// --- heads (emit/head.c) ------------------------------------------------------------------------
+// --- arguments (emit/kern.c) -----------------------------------------------------------------------
 
 // Adds an argument, returns its index in t[]; the same node twice gives the same index. Read ones
 // must all be added before the first written one.
@@ -62,26 +76,72 @@ int  kern_write(Kern *k, const Node *n);
 int  kern_write_places(Kern *k, const Node *pool);
 int  kern_write_param(Kern *k, const Node *param);         // updated in place
 int  kern_write_velocity(Kern *k, const Node *param);
+// Everything that the group's epilogue reads from memory, and the state when it draws numbers.
+void kern_read_operands(Kern *k);
+// All outputs of the group; returns the index of the last, which the body itself stores.
+int  kern_write_outputs(Kern *k);
+// The index of an argument that was added before; -1: none.
+int  kern_find(const Kern *k, const Node *n);
+int  kern_find_state(const Kern *k);
+// True if the group computes n itself.
+bool group_computes(const Group *g, const Node *n);
+// True if a pointwise node's text reads its input i.
+bool epilogue_uses(const Node *n, int i);
 
+// --- heads (emit/head.c, emit/epilogue.c) ------------------------------------------------------------
+
+// Opens a unit: V and the prelude.
+void head_unit(Emit *e);
 // The comment that opens a kernel: title, place in the .net file, what one item is; then
-// `#define KERNEL symbol`, so that a body names its functions KERNEL and TILE(n).
-void head_open(Emit *e, const Kern *k);
-// One constant of the head's enum: `enum { NAME = value };`.
+// `#define KERNEL symbol`, so that a body names its functions KERNEL and OWN(name).
+void head_open(Emit *e, const Kern *k, const char *item);
+// One constant: `#define NAME value`. Replaces an earlier value.
 void head_constant(Emit *e, const char *name, int64_t value);
-// `static inline long NAME(long n, long b, long y, long x)`: the offset, in elements, of lane 0 of
-// channel block b (PLAIN: channel b; PANEL, COLUMNS: feature block or feature b, y = x = 0; for
-// COLUMNS n is a multiple of V) of image n at row y, column x of this node's tensor.
+void head_real(Emit *e, const char *name, double value);   // a float: `#define NAME (0.75f)`
+enum { HEAD_FLOAT = 32 };
+char *head_float(char to[HEAD_FLOAT], double value);       // "0.75f"; returns `to`
+// `#define NAME text`: for the fragments that X-macro bodies want. `text` holds no user text.
+void head_define(Emit *e, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+// Opens a function of the head: `#define NAME OWN(name)`, then "INLINE type NAME(arguments)" and a
+// line with "{"; the caller prints the lines between and the closing "}".
+void head_function(Emit *e, const char *type, const char *name, const char *arguments);
+// `long NAME(long n, long b, long y, long x)`: the offset, in elements, of lane 0 of channel block b
+// (PLAIN: channel b; PANEL, COLUMNS: feature block or feature b, y = x = 0; for COLUMNS n is a
+// multiple of V) of image n at row y, column x of this node's tensor.
 void head_address(Emit *e, const char *name, const Node *n);
-// Which axis the lanes of a vector run along.
-typedef enum { LANES_CHANNELS, LANES_IMAGES, LANES_PIXELS } Lanes;
+// The same for any layout l of a tensor of shape s (places of maxima).
+void head_address_of(Emit *e, const char *name, const Layout *l, Shape s);
+// `long NAME(long n, long c, long y, long x)`: the offset of one logical element, for any
+// activation layout and any pieces. Slower than an address of a block.
+void head_element(Emit *e, const char *name, const Node *n);
+// `long NAME(long n, long b)`: how many lanes of block b (of feature row b from image n on, with
+// LANES_IMAGES) hold channels (images); what stands in the others must be and stay zero.
+typedef enum { LANES_CHANNELS, LANES_IMAGES, LANES_ONE } Lanes;
+void head_lanes(Emit *e, const char *name, const Node *n, Lanes lanes);
+bool head_has_padding(const Node *n, Lanes lanes);         // some block has fewer than V
+// `long NAME(long n, long b, long y, long x)`: the logical index ((n * C + c) * H + y) * W + x of
+// lane 0, by which a random node draws its numbers (attr.dropout: c and C are the whole tensor's).
+void head_index(Emit *e, const char *name, const Node *n, Lanes lanes);
+int64_t head_index_step(const Node *n, Lanes lanes);       // of that index, from lane to lane
+// How the vectors of a tensor of this layout run: BLOCKED and PANEL along channels, COLUMNS along
+// images; PLAIN is done one element at a time.
+Lanes layout_lanes(const Layout *l);
+// The vectors of one image's row (y) or pixel: channel blocks, or features.
+int64_t layout_rows(const Layout *l, Shape s);
+// From here to head_close `real` is one float: the vocabulary of the prelude follows.
+void head_scalar(Emit *e);
 // The fused functions of a group's epilogue:
-//     static inline real EPILOGUE(void *const *t, real v, long n, long b, long y, long x)
-// returns what is stored in the group's last output; operands are loaded and side outputs stored
-// inside, through their own addresses. `real` is a vector along `lanes`. Adds the operands to k as
-// read arguments: call it before any kern_write; side outputs are added by head_epilogue_outputs.
-void head_epilogue(Emit *e, Kern *k, Lanes lanes);
-// Copies the body file in, with `#line` before it and after it.
+//     real EPILOGUE(void *const *t, real v, long n, long b, long y, long x)
+// v is the root's value (PATTERN_POINTWISE: the first input of the first node) at block b of image
+// n, row y, column x; returns what is stored in the group's last output. Operands are loaded and
+// side outputs stored inside, through their own addresses. `real` is a vector along `lanes`
+// (LANES_ONE: head_scalar first). Padding lanes come out as zeros.
+bool head_epilogue(Emit *e, const Kern *k, Lanes lanes);
+// Copies the body file in ("cpu/pool.c"), with #line before it and after it.
 bool head_body(Emit *e, const char *file);
+// Undefines all that the head has defined.
+void head_close(Emit *e);
 
 // --- kernel texts (made by CMake from kernels/) ----------------------------------------------------
 
