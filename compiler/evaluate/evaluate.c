@@ -24,10 +24,8 @@ static void open_params(Evaluator *e)
     e->param = ARENA_ARRAY(e->arena, double *, g->param_count + 1);
     e->velocity = ARENA_ARRAY(e->arena, double *, g->param_count + 1);
     e->rates = ARENA_ARRAY(e->arena, EvaluatorRates, g->param_count + 1);
-    for (int i = 0; i < g->param_count; i++) {
+    for (int i = 0; i < g->param_count; i++)
         e->param[i] = array(e->arena, g->params[i]->shape);
-        e->velocity[i] = array(e->arena, g->params[i]->shape);
-    }
 }
 
 // INPUT nodes of one port (place repeats them) see the same values.
@@ -66,6 +64,7 @@ Evaluator *evaluator_open(Arena *arena, const Graph *g)
         else if (!op_has(n->op, OP_UPDATE))
             e->value[i] = array(arena, n->shape);
     }
+    e->behind = ARENA_ARRAY(arena, bool, g->count + 1);
     e->operands = ARENA_ARRAY(arena, const double *, most_inputs + 1);
     return e;
 }
@@ -88,7 +87,8 @@ void evaluator_fill(Evaluator *e, uint64_t seed)
         const Param *p = g->params[i];
         double deviation = p->is_bias ? 0.1 : sqrt(2 / (double)shape_item(p->shape));
         fill_gaussian(e->param[i], shape_count(p->shape), deviation, random_key(seed, 0, stream));
-        memset(e->velocity[i], 0, (size_t)shape_count(p->shape) * sizeof(double));
+        if (e->velocity[i])
+            memset(e->velocity[i], 0, (size_t)shape_count(p->shape) * sizeof(double));
     }
     bool *filled = ARENA_ARRAY(e->arena, bool, e->input_count + 1);
     for (int i = 0; i < g->count; i++) {
@@ -109,7 +109,10 @@ void evaluator_fill(Evaluator *e, uint64_t seed)
 static void update(Evaluator *e, const Node *n)
 {
     const Node *param = n->in[0];
-    EvaluatorRates r = e->rates[n->attr.update.param];
+    int index = n->attr.update.param;
+    EvaluatorRates r = e->rates[index];
+    if (!e->velocity[index])
+        e->velocity[index] = array(e->arena, e->graph->params[index]->shape);
     double *w = rows_of(e->param, param), *v = rows_of(e->velocity, param);
     const double *g = e->value[n->in[1]->id];
     for (int64_t i = 0; i < shape_count(param->shape); i++) {
@@ -118,18 +121,42 @@ static void update(Evaluator *e, const Node *n)
     }
 }
 
+static void compute(Evaluator *e, const Node *n)
+{
+    if (!formulas[n->op])
+        return;
+    for (int k = 0; k < n->inputs; k++)
+        e->operands[k] = e->value[n->in[k]->id];
+    formulas[n->op](e, n, e->operands, e->value[n->id]);
+}
+
+static const uint64_t no_decisions = 0xcbf29ce484222325u;
+
 void evaluator_run(Evaluator *e)
 {
-    e->decisions = 0xcbf29ce484222325u;
+    e->decisions = no_decisions;
     for (int i = 0; i < e->graph->count; i++) {
         const Node *n = e->graph->nodes[i];
         if (op_has(n->op, OP_UPDATE) && !e->frozen)
             update(e, n);
-        if (!formulas[n->op])
+        compute(e, n);
+    }
+}
+
+void evaluator_run_behind(Evaluator *e, const Param *param)
+{
+    const Graph *g = e->graph;
+    memset(e->behind, 0, (size_t)g->count * sizeof *e->behind);
+    e->decisions = no_decisions;
+    for (int i = 0; i < g->count; i++) {
+        const Node *n = g->nodes[i];
+        if (n->role != ROLE_FORWARD)
             continue;
-        for (int k = 0; k < n->inputs; k++)
-            e->operands[k] = e->value[n->in[k]->id];
-        formulas[n->op](e, n, e->operands, e->value[i]);
+        e->behind[i] = n->op == OP_PARAM && n->attr.param.param->index == param->index;
+        for (int k = 0; k < n->inputs && !e->behind[i]; k++)
+            e->behind[i] = e->behind[n->in[k]->id];
+        if (e->behind[i])
+            compute(e, n);
     }
 }
 

@@ -16,8 +16,9 @@ typedef struct Evaluator {
     int             input_count;
     double         *label;         // one an image
     const double  **operands;      // room for the inputs of one node
+    bool           *behind;        // room for evaluator_run_behind
     double        **param;         // by index in graph->params, whole; filled with 0 at first
-    double        **velocity;
+    double        **velocity;      // likewise; NULL before the first update
     EvaluatorRates *rates;         // by index of the parameter; 0 at first
     uint64_t        seed, step;    // key dropout
     bool            frozen;        // updates are not carried out
@@ -32,6 +33,9 @@ Evaluator *evaluator_open(Arena *arena, const Graph *g);
 void    evaluator_fill(Evaluator *e, uint64_t seed);
 // All nodes in order, updates included unless frozen; `step` is left alone.
 void    evaluator_run(Evaluator *e);
+// Computes anew what depends on a parameter, forward only; all else keeps its values from the last
+// run. `decisions` then covers these nodes only.
+void    evaluator_run_behind(Evaluator *e, const Param *param);
 // Mean of the loss over the batch, as training sees it.
 double  evaluator_loss(const Evaluator *e);
 const Node *evaluator_node(const Evaluator *e, const char *name);      // NULL: none of that name

@@ -36,21 +36,25 @@ static void grad_from_input(Graph *g, Node *n, Node *dy, Op op)
 static void lrn_grad(Graph *g, Node *n, Node *dy) { grad_from_input(g, n, dy, OP_LRN_DX); }
 static void lrn_map_grad(Graph *g, Node *n, Node *dy) { grad_from_input(g, n, dy, OP_LRN_MAP_DX); }
 
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Terms of one sum; a window wider than the channels or the map sums what is there.
+static int64_t channel_terms(const Node *n) { return least(n->attr.lrn.size, n->shape.c); }
+static int64_t pixel_terms(const Node *n)
+{
+    return least(n->attr.lrn.size, n->shape.h) * least(n->attr.lrn.size, n->shape.w);
+}
+
 // A square and a sum for each term, a power and two products; the gradient sums twice.
-static OpCost lrn_cost(const Node *n) { return cost_per_element(n->shape, n->attr.lrn.size + 6); }
+static OpCost lrn_cost(const Node *n) { return cost_per_element(n->shape, channel_terms(n) + 6); }
 static OpCost lrn_dx_cost(const Node *n)
 {
-    return cost_per_element(n->shape, 2 * (int64_t)n->attr.lrn.size + 12);
+    return cost_per_element(n->shape, 2 * channel_terms(n) + 12);
 }
-static OpCost lrn_map_cost(const Node *n)
-{
-    int64_t size = n->attr.lrn.size;
-    return cost_per_element(n->shape, size * size + 6);
-}
+static OpCost lrn_map_cost(const Node *n) { return cost_per_element(n->shape, pixel_terms(n) + 6); }
 static OpCost lrn_map_dx_cost(const Node *n)
 {
-    int64_t size = n->attr.lrn.size;
-    return cost_per_element(n->shape, 2 * size * size + 12);
+    return cost_per_element(n->shape, 2 * pixel_terms(n) + 12);
 }
 
 static void lrn_print(const Node *n, FILE *out)

@@ -1,7 +1,7 @@
 // Small random nets, splits included. What the passes make of one computes what the net says: the
 // same loss, and gradients that agree with central differences of the logical graph; a split, the
 // same parts on one device and the grouped net are one function.
-#include "evaluate/evaluate.h"
+#include "evaluate/differences.h"
 #include "pass/pass.h"
 #include "reference/nets.h"
 #include <math.h>
@@ -11,8 +11,6 @@
 #include <string.h>
 
 enum { NETS = 80, ELEMENTS = 4 };      // elements of each parameter that are checked by differences
-#define EPSILON   1e-5
-#define TOLERANCE 1e-6
 
 // --- random nets ---------------------------------------------------------------------------------
 
@@ -197,29 +195,13 @@ static double *gradient(const Net *n, const Evaluator *e, int param)
 }
 
 // Returns how many elements were checked: those without a kink between.
-static int check_differences(Evaluator *logical, const double *grad, int param, uint64_t *state)
+static int check_differences(Evaluator *logical, const Evaluator *trained, int param, uint64_t seed)
 {
-    int checked = 0;
-    int64_t count = shape_count(logical->graph->params[param]->shape);
-    for (int i = 0; i < ELEMENTS; i++) {
-        int64_t at = draw(state, (unsigned)count);
-        double *w = &logical->param[param][at], kept = *w;
-        *w = kept + EPSILON;
-        evaluator_run(logical);
-        double above = evaluator_loss(logical);
-        uint64_t decisions = logical->decisions;
-        *w = kept - EPSILON;
-        evaluator_run(logical);
-        double numeric = (above - evaluator_loss(logical)) / (2 * EPSILON);
-        *w = kept;
-        if (decisions != logical->decisions)
-            continue;
-        if (!is_near(numeric, grad[at], TOLERANCE))
-            fail_msg("%s[%lld]: %.12g by differences, %.12g by the passes",
-                     logical->graph->params[param]->name, (long long)at, numeric, grad[at]);
-        checked++;
-    }
-    return checked;
+    Differences d = differences_check(logical, trained, param, ELEMENTS, seed);
+    if (!(d.worst <= DIFFERENCE_TOLERANCE))
+        fail_msg("%s[%lld]: %.12g by differences, %.12g by the passes",
+                 logical->graph->params[param]->name, (long long)d.at, d.by_differences, d.by_graph);
+    return d.checked;
 }
 
 static void compile(Net *n, SplitForm form, GraphMode mode, uint64_t seed)
@@ -244,7 +226,6 @@ static int check_net(uint64_t seed)
         if (!is_near(loss, evaluator_loss(placed[f]), 1e-11))
             fail_msg("form %d: loss %.15g, not %.15g", f, evaluator_loss(placed[f]), loss);
     }
-    uint64_t state = seed;
     for (int p = 0; p < logical.g->param_count; p++) {
         double *grad = gradient(&forms[0], placed[0], p);
         for (int f = 1; f < 3; f++) {
@@ -254,7 +235,7 @@ static int check_net(uint64_t seed)
                     fail_msg("form %d, %s[%lld]: %.15g, not %.15g", f, logical.g->params[p]->name,
                              (long long)i, other[i], grad[i]);
         }
-        checked += check_differences(e, grad, p, &state);
+        checked += check_differences(e, placed[0], p, seed);
     }
     for (int f = 0; f < 3; f++)
         net_close(&forms[f]);
