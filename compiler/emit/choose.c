@@ -22,9 +22,11 @@ Cut cut_evenly(int64_t length, int most)
 
 int tile_most(const CpuTarget *t, int blocks)
 {
-    int left = t->registers - SPARE - blocks - (t->registers > 16 ? 0 : 1);
+    int left = t->registers - SPARE - blocks;
+    if (t->vector < 16)
+        left -= t->registers > 16 ? 2 : 1;     // AVX-512 alone spreads a number from memory
     if (!t->has_fma)
-        left--;                    // a product needs a register of its own
+        left--;                                // a product needs a register of its own
     int most = left / blocks;
     return most < 1 ? 1 : most > MOST_TILE ? MOST_TILE : most;
 }

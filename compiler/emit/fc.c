@@ -8,7 +8,7 @@ enum {
     ITEMS_LEAST = 16,              // fewer would leave threads without work
     ITEM_FEATURES = 256,           // of one item of a gradient: what stays in the second cache
     FEATURE_CHUNK = 512,           // forward: features between two visits of a tile of sums
-    BLOCK_CHUNK = 8,               // input gradient: the same in blocks of outputs
+    OUTPUT_CHUNK = 96,             // input gradient: the same in outputs
 };
 
 // True if the rows of x (COLUMNS) stand in the order of the features of w (DENSE).
@@ -192,7 +192,7 @@ bool fc_dx_emit(Emit *e, Kern *k)
     if (!contraction_epilogue(e, k, LANES_IMAGES))
         return false;
     print_sizes(e, dy, w);
-    head_constant(e, "CHUNK", BLOCK_CHUNK);
+    head_constant(e, "CHUNK", OUTPUT_CHUNK / w->layout.vector);
     print_feature_tiles(e, &f);
     return print_entries(e, &f, "cpu/fc_dx_tile.c", "VECTORS") && head_body(e, "cpu/fc_dx.c");
 }

@@ -13,7 +13,7 @@ NOINLINE void TILE(const float *restrict x, const float *restrict dy, float *res
     NUMBERS(TAKE_ALL)
     for (long h = 0; h < rows; h++, x += X_STEP, dy += Y_ROW) {
         const float *xs = x, *ds = dy;
-#pragma GCC unroll 1
+        ROLLED
         for (long w = 0; w < OUT_W; w++, xs += X_PIXEL, ds += V) {
             KEEP_IN_MEMORY
             BLOCKS(LOAD, 0)

@@ -21,7 +21,7 @@ NOINLINE void TILE(const float *restrict x, const float *restrict w, float *rest
             for (long s = 0; s < columns; s++) {
                 const float *xs = x + b * X_BLOCK + r * X_TAP_ROW + s * X_TAP_COLUMN;
                 const float *ws = w + b * W_BLOCK + r * W_TAP_ROW + s * W_TAP_COLUMN;
-#pragma GCC unroll 1
+                ROLLED
                 for (long c = 0; c < IN_LANES; c++, xs++, ws += V) {
                     KEEP_IN_MEMORY
                     BLOCKS(LOAD, 0)

@@ -11,6 +11,7 @@ NOINLINE void TILE(const float *restrict x, const float *restrict dy, float *res
 #define ADD_ALL(u)    { float number = x[u * COLUMNS]; BLOCKS(ADD, u) }
 #define PUT_ALL(u)    BLOCKS(PUT, u)
     NUMBERS(CLEAR_ALL)
+    ROLLED
     for (long n = 0; n < IMAGES; n++, x++, dy += V) {
         KEEP_IN_MEMORY
         BLOCKS(LOAD, 0)

@@ -13,7 +13,7 @@ NOINLINE void TILE(const float *restrict w, const float *restrict dy, float *res
     NUMBERS(TAKE_ALL)
     for (long b = 0; b < blocks; b++, w += W_OUT) {
         const float *ws = w;
-#pragma GCC unroll 1
+        ROLLED
         for (long o = 0; o < V; o++, ws++, dy += COLUMNS) {
             KEEP_IN_MEMORY
             BLOCKS(LOAD, 0)

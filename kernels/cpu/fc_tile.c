@@ -10,6 +10,7 @@ NOINLINE void TILE(const float *restrict x, const float *restrict w, float *rest
 #define ADD_ALL(u)    { float v = x[u]; BLOCKS(ADD, u) }
 #define STORE_ALL(u)  BLOCKS(STORE, u)
     NUMBERS(TAKE_ALL)
+    ROLLED
     for (long i = 0; i < count; i++, x += COLUMNS, w += V) {
         KEEP_IN_MEMORY
         BLOCKS(LOAD, 0)

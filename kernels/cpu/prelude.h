@@ -276,6 +276,15 @@ INLINE float vector_most(vector_real v)                     // NaN is not seen
             v[i] = v[i] > v[i + half] ? v[i] : v[i + half];
     return v[0];
 }
-// In tiles: numbers that a turn of the loop has loaded are loaded again where the next needs them.
-// Carrying them over would take registers from the sums; loads are free beside multiply-adds.
+
+// --- tiles ---------------------------------------------------------------------------------------
+
+// Before the innermost loop of a tile: one step a turn, or compilers run out of registers.
+#ifdef __clang__
+#define ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define ROLLED _Pragma("GCC unroll 1")
+#endif
+// In it: numbers that a turn has loaded are loaded again where the next turn needs them. Carrying
+// them over would take registers from the sums; loads are free beside multiply-adds.
 #define KEEP_IN_MEMORY __asm__ volatile("" : : : "memory");
