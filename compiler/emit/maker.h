@@ -1,0 +1,44 @@
+// A program in the making: what the files of emit/ share while they fill it.
+#ifndef EMIT_MAKER_H
+#define EMIT_MAKER_H
+#include "emit/kernel.h"
+
+// Tensors of one graph's nodes: index into program->tensors by node id, -1 for none.
+typedef struct {
+    const Graph *graph;
+    int         *value;            // the node's value (a parameter: its weights)
+    int         *velocity;         // PARAM nodes of a training graph
+    int         *places;           // pooling nodes that keep the places of their maxima
+    int         *buffer;           // index into program->buffers of the storage the node owns
+} GraphTensors;
+
+// A kernel text that exists already: groups that differ in their tensors only share it.
+typedef struct { char *key; int kernel; } MadeKernel;
+
+typedef struct {
+    Arena           *arena;
+    Program         *program;
+    const CpuTarget *target;
+    char            *err;          // PROGRAM_ERROR bytes
+    int64_t          region[GRAPH_DEVICES];    // where the value region of each device starts
+    int              state[GRAPH_DEVICES];     // tensor of each device's StepState
+    GraphTensors     tensors[3];               // by place in the list of graphs
+    int              buffer_capacity, tensor_capacity, kernel_capacity, unit_capacity;
+    MadeKernel      *made;
+    int              made_count, made_capacity;
+    char           **kernel_texts;             // by kernel, until they are put into units
+    int              kernel_text_capacity, kernel_text_count;
+} Maker;
+
+// emit/tensors.c: devices, parameters, buffers and tensors of all graphs; ports.
+bool make_devices(Maker *m, const Graph *g);
+bool make_params(Maker *m, Graph *const *graphs, int count);
+bool make_values(Maker *m, Graph *const *graphs, int count);
+void make_ports(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s);
+// emit/launches.c: kernels, launches, copies and commands of one graph.
+bool make_sequence(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s);
+// emit/units.c: kernel texts into translation units of about equal size.
+void make_units(Maker *m);
+// A place in the sources as a program keeps it.
+SourcePlace make_place(Maker *m, const Graph *g, Span at);
+#endif

@@ -1,0 +1,35 @@
+// emit_program: from scheduled graphs to a program that can be run.
+#include "emit/emit.h"
+#include "emit/maker.h"
+
+static bool same_params(Graph *const *graphs, int count, char *err)
+{
+    for (int i = 1; i < count; i++)
+        if (graphs[i]->param_count != graphs[0]->param_count ||
+            graphs[i]->device_count != graphs[0]->device_count) {
+            snprintf(err, PROGRAM_ERROR, "internal error: sequences differ in their parameters");
+            return false;
+        }
+    return true;
+}
+
+Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, const CpuTarget *target,
+                      Arena *arena, char err[PROGRAM_ERROR])
+{
+    if (!same_params(graphs, count, err))
+        return NULL;
+    Program *p = ARENA_NEW(arena, Program);
+    p->net = graphs[0]->name;
+    p->recipe = *recipe;
+    Maker m = { .arena = arena, .program = p, .target = target, .err = err };
+    if (!make_devices(&m, graphs[0]) || !make_params(&m, graphs, count) ||
+        !make_values(&m, graphs, count))
+        return NULL;
+    p->sequences = ARENA_ARRAY(arena, Sequence, count);
+    for (int i = 0; i < count; i++)
+        if (!make_sequence(&m, graphs[i], &m.tensors[i], &p->sequences[p->sequence_count++]))
+            return NULL;
+    make_units(&m);
+    program_hash(p);
+    return program_validate(p, err) ? p : NULL;
+}

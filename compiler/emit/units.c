@@ -1,0 +1,87 @@
+// Kernel texts into translation units of about equal size, so that compilers can run side by side.
+#include "emit/maker.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_UNITS = 4, KERNELS_A_UNIT = 6 };
+
+static int lines_of(const char *text)
+{
+    int lines = 0;
+    for (; *text; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+// The unit that has the least text so far.
+static int emptiest(const size_t *sizes, int count)
+{
+    int best = 0;
+    for (int i = 1; i < count; i++)
+        if (sizes[i] < sizes[best])
+            best = i;
+    return best;
+}
+
+static void write_unit(Maker *m, FILE *out, int unit)
+{
+    Program *p = m->program;
+    int line = 1;
+    Emit e = { .arena = m->arena, .program = p, .target = m->target, .text = out, .err = m->err };
+    head_unit(&e);
+    fflush(out);
+    for (int k = 0; k < p->kernel_count; k++) {
+        if (p->kernels[k].unit != unit)
+            continue;
+        p->kernels[k].first_line = line;
+        fputs(m->kernel_texts[k], out);
+        line += lines_of(m->kernel_texts[k]);
+        p->kernels[k].last_line = line - 1;
+    }
+}
+
+static void shift_lines(Program *p, int unit, int by)
+{
+    for (int k = 0; k < p->kernel_count; k++)
+        if (p->kernels[k].unit == unit) {
+            p->kernels[k].first_line += by;
+            p->kernels[k].last_line += by;
+        }
+}
+
+static void make_unit(Maker *m, int unit)
+{
+    Program *p = m->program;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return;
+    write_unit(m, out, unit);
+    fclose(out);
+    KernelUnit u = { .target = m->target->name, .flags = m->target->flags };
+    u.name = arena_printf(m->arena, "kernels-%d.c", unit);
+    u.text = arena_copy(m->arena, text, size);
+    free(text);
+    int kernels = 0;
+    for (int k = 0; k < p->kernel_count; k++)
+        if (p->kernels[k].unit == unit)
+            kernels += lines_of(m->kernel_texts[k]);
+    shift_lines(p, unit, lines_of(u.text) - kernels);
+    ARENA_PUSH(m->arena, p->units, p->unit_count, m->unit_capacity, u);
+}
+
+void make_units(Maker *m)
+{
+    Program *p = m->program;
+    int count = p->kernel_count / KERNELS_A_UNIT + 1;
+    count = count > MOST_UNITS ? MOST_UNITS : count;
+    size_t sizes[MOST_UNITS] = { 0 };
+    for (int k = 0; k < p->kernel_count; k++) {
+        int unit = emptiest(sizes, count);
+        p->kernels[k].unit = unit;
+        sizes[unit] += strlen(m->kernel_texts[k]);
+    }
+    for (int u = 0; u < count; u++)
+        make_unit(m, u);
+}
