@@ -175,6 +175,8 @@ static void print_safe(FILE *out, const char *text)
 static void print_place(const Diag *d, Span at, FILE *out, const Colours *c)
 {
     Place p = diag_place(d, at);
+    if (!*p.path)
+        return;                       // not even the first file could be read
     fputs(c->bold, out);
     print_safe(out, p.path);
     if (p.line)

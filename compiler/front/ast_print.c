@@ -27,10 +27,8 @@ static void print_facts(const Ast *a, FILE *out)
 {
     if (a->text)
         print_text(a->text, out);
-    if (a->kind == AST_NUMBER || a->kind == AST_EVERY)
+    if (a->kind == AST_EVERY)
         fprintf(out, " %.17g", a->number);
-    for (int i = 0; i < a->dim_count; i++)
-        fprintf(out, "%s%" PRId64, i ? "x" : " ", a->dims[i]);
     for (int i = 0; i < a->name_count; i++)
         print_text(a->names[i], out);
 }

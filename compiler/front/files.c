@@ -8,7 +8,7 @@
 
 static char *refuse(Diag *diag, Span at, const char *path, const char *why)
 {
-    diag_error(diag, at, "E010", "cannot read `%s`: %s", path, why);
+    diag_error(diag, at, "E001", "cannot read `%s`: %s", path, why);
     return NULL;
 }
 

@@ -235,7 +235,7 @@ static void read_used(Reading *r, const char *from, const Ast *use)
     if (is_read_already(r, path))
         return;
     if (r->path_count == LIMIT_FILES) {
-        diag_error(r->file->diag, use->at, "E010", "more than %d files are used", LIMIT_FILES);
+        diag_error(r->file->diag, use->at, "E008", "more than %d files are used", LIMIT_FILES);
         return;
     }
     int length;
@@ -265,7 +265,7 @@ AstFile *front_parse(Arena *arena, Diag *diag, const char *path)
 AstFile *front_parse_text(Arena *arena, Diag *diag, const char *path, const char *text, int length)
 {
     if (length < 0 || length > LIMIT_FILE_BYTES) {
-        diag_error(diag, NO_SPAN, "E010", "`%s` is larger than 4 MiB", path);
+        diag_error(diag, NO_SPAN, "E008", "`%s` is larger than 4 MiB", path);
         return NULL;
     }
     char *copy = arena_alloc(arena, (size_t)length + 2);

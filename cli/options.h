@@ -1,0 +1,61 @@
+// Options of a verb: a table that is parsed, explained and defaulted in one place.
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+#include "front/front.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef enum {
+    OPTION_FLAG,               // bool: set to true
+    OPTION_TEXT,               // const char *: the argument as it is
+    OPTION_COUNT,              // int64_t: a whole number, 0 or more
+    OPTION_PAIR                // Pairs: NAME=VALUE, may be given many times
+} OptionKind;
+
+enum { MOST_PAIRS = 64 };
+typedef struct { Override items[MOST_PAIRS]; int count; } Pairs;
+
+typedef struct {
+    const char *name;          // without the dashes
+    OptionKind  kind;
+    void       *value;         // where it goes; holds the default before
+    const char *argument;      // "N", "NAME=VALUE"; NULL for a flag
+    const char *what;          // one line for --help
+    const char *by_default;    // how --help puts the default
+} Option;
+
+// The options that several verbs share; each takes the address of its value.
+#define SHOW_JSON(v)    { "json", OPTION_FLAG, v, NULL, "print JSON instead of text", "off" }
+#define SHOW_COLOUR(v)  { "color", OPTION_TEXT, v, "WHEN", "colour: auto, always or never", "auto" }
+#define WITH_NET(v)     { "net", OPTION_TEXT, v, "NAME", "which net of the file", \
+                          "the one that `train` names" }
+#define WITH_TARGET(v)  { "target", OPTION_TEXT, v, "TARGET", "cpu[:sse2|avx2|avx512|neon]", \
+                          "this machine's best" }
+#define WITH_BATCH(v)   { "batch", OPTION_COUNT, v, "N", "images a step", "the file's" }
+#define WITH_STEPS(v)   { "steps", OPTION_COUNT, v, "N", "stop after so many steps", "the file's" }
+#define WITH_SET(v)     { "set", OPTION_PAIR, v, "NAME=VALUE", "put a setting over the file's", "none" }
+#define WITH_DATA(v)    { "data", OPTION_PAIR, v, "NAME=PATH", "where data lie: NAME is train or test", \
+                          "the file's" }
+#define WITH_MAP(v)     { "map", OPTION_TEXT, v, "A=D,...", "which logical device runs where", \
+                          "all on cpu" }
+#define WITH_THREADS(v) { "threads", OPTION_COUNT, v, "N", "threads to compute with", "all cores" }
+#define WITH_SEED(v)    { "seed", OPTION_COUNT, v, "N", "seed of all random numbers", "1" }
+
+typedef struct {
+    const char   *verb, *operands;         // "check", "FILE.net"
+    const char   *what;                    // one sentence
+    const char   *example;                 // a whole command line
+    int           least, most;             // operands
+    const Option *options;
+    int           option_count;
+} Usage;
+
+// Fills the values. True: the operands are argv[*first] .. argv[argc - 1] (argv may be reordered).
+// False: the verb ends with *code; help or what is wrong has been printed.
+bool options_parse(const Usage *u, int argc, char **argv, int *first, int *code);
+// Whether to colour what goes to `out`: `when` is the value of --color. NO_COLOR is honoured.
+bool options_colour(const char *when, FILE *out);
+// What --set, --batch, --seed and --net mean to the front end.
+FrontOptions options_front(const char *net, int64_t batch, int64_t seed, const Pairs *set);
+#endif

@@ -1,0 +1,56 @@
+// cleave show NOUN FILE.net: looks at a stage of the compiler. The nouns are rows of show.def.
+#include "cli/show.h"
+#include "base/text.h"
+#include "cli/verb.h"
+#include <string.h>
+
+typedef struct {
+    const char *name, *what;
+    int       (*show)(const ShowOptions *o, FILE *out);
+} Noun;
+
+static const Noun nouns[] = {
+#define NOUN(name, what) { #name, what, show_##name },
+#include "cli/show.def"
+#undef NOUN
+};
+enum { NOUNS = sizeof nouns / sizeof *nouns };
+
+static const Noun *find_noun(const char *name)
+{
+    const char *names[NOUNS];
+    for (int i = 0; i < NOUNS; i++) {
+        if (!strcmp(nouns[i].name, name))
+            return &nouns[i];
+        names[i] = nouns[i].name;
+    }
+    const char *nearest = text_nearest(name, names, NOUNS);
+    fprintf(stderr, "cleave: nothing to show is called `%s`", name);
+    fprintf(stderr, nearest ? "; did you mean `%s`?\n" : "\n", nearest);
+    for (int i = 0; i < NOUNS; i++)
+        fprintf(stderr, "  %-10s %s\n", nouns[i].name, nouns[i].what);
+    return NULL;
+}
+
+int verb_show(int argc, char **argv)
+{
+    ShowOptions o = { .seed = 1 };
+    Option options[] = {
+        SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net), WITH_TARGET(&o.target),
+        WITH_BATCH(&o.batch), WITH_SEED(&o.seed), WITH_SET(&o.set),
+        { "after", OPTION_TEXT, &o.after, "PASS", "the graph after this pass (show graph)", "all passes" },
+    };
+    Usage usage = { .verb = "show", .operands = "NOUN FILE.net [LAYER|LINE]", .least = 2, .most = 3,
+                    .what = "Shows what a stage of the compiler makes of a file.",
+                    .example = "cleave show ast nets/lenet.net",
+                    .options = options, .option_count = sizeof options / sizeof *options };
+    int first, code;
+    if (!options_parse(&usage, argc, argv, &first, &code))
+        return code;
+    const Noun *noun = find_noun(argv[first]);
+    if (!noun)
+        return EXIT_USAGE;
+    o.path = argv[first + 1];
+    o.about = argc - first > 2 ? argv[first + 2] : NULL;
+    return noun->show(&o, stdout);
+}

@@ -1,0 +1,22 @@
+// What `cleave show` can show: one row of show.def a noun, with its function.
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+#include "cli/options.h"
+#include "compile.h"
+
+// What the command line says; each noun reads what concerns it.
+typedef struct {
+    const char *path;
+    const char *about;         // the layer or line named behind the file, or NULL
+    const char *after;         // show graph --after PASS
+    const char *net, *target, *colour;
+    int64_t     batch, seed;
+    Pairs       set;
+    bool        json;
+} ShowOptions;
+
+// Prints to `out`; returns the exit code of the verb.
+#define NOUN(name, what) int show_##name(const ShowOptions *o, FILE *out);
+#include "cli/show.def"
+#undef NOUN
+#endif
