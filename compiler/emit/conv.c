@@ -96,7 +96,7 @@ static void print_strides(Emit *e, const Conv *c)
 
 static void print_row_classes(Emit *e, const Axis *a)
 {
-    fprintf(e->text, "#undef ROW_CLASSES\n#define ROW_CLASSES(X)");
+    head_list(e, "ROW_CLASSES(X)");
     for (int i = 0; i < a->classes; i++)
         fprintf(e->text, " X(%d, %d, %d, %lld)", i, a->at[i].taps, a->at[i].tap,
                 (long long)a->at[i].start);
@@ -106,7 +106,7 @@ static void print_row_classes(Emit *e, const Axis *a)
 // The TILES list of conv_rows.c: every class of columns, cut into tiles.
 static void print_tiles(Emit *e, const Axis *a, int most, int blocks)
 {
-    fprintf(e->text, "#undef TILES\n#define TILES(X)");
+    head_list(e, "TILES(X)");
     for (int i = 0; i < a->classes; i++) {
         const AxisClass *c = &a->at[i];
         if (!c->outputs)

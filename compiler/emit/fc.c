@@ -163,7 +163,7 @@ static bool print_entries(Emit *e, const FeatureTiles *f, const char *file, cons
                     || print_entry(e, &set, f, file, groups * f->tile.blocks, 1, f->tile.rest_blocks,
                                    list));
     fclose(list);
-    fprintf(e->text, "#undef %s\n#define %s(X)%s\n", name, name, text);
+    head_define(e, name, "%s", text);
     free(text);
     return done;
 }
@@ -194,7 +194,7 @@ bool fc_dx_emit(Emit *e, Kern *k)
     print_sizes(e, dy, w);
     head_constant(e, "CHUNK", OUTPUT_CHUNK / w->layout.vector);
     print_feature_tiles(e, &f);
-    return print_entries(e, &f, "cpu/fc_dx_tile.c", "VECTORS") && head_body(e, "cpu/fc_dx.c");
+    return print_entries(e, &f, "cpu/fc_dx_tile.c", "VECTORS(X)") && head_body(e, "cpu/fc_dx.c");
 }
 
 // --- weight gradient ----------------------------------------------------------------------------
@@ -213,7 +213,7 @@ static bool emit_weights(Emit *e, Kern *k, const char *put)
     k->reason = tile_reason(e, "features x outputs, summed over the images", f.cut.wide, &f.tile);
     print_sizes(e, n->in[0], n);
     print_feature_tiles(e, &f);
-    return head_body(e, put) && print_entries(e, &f, "cpu/fc_dw_tile.c", "OUTPUTS")
+    return head_body(e, put) && print_entries(e, &f, "cpu/fc_dw_tile.c", "OUTPUTS(X)")
            && head_body(e, "cpu/fc_dw.c");
 }
 

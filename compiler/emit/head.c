@@ -62,26 +62,36 @@ void head_open(Emit *e, const Kern *k, const char *item)
 
 // --- definitions --------------------------------------------------------------------------------
 
-static void define(Emit *e, const char *name)
+// Notes the name up to its parameters, if any: "BLOCKS(X, u)" is noted as BLOCKS.
+static void define(Emit *e, const char *macro)
 {
+    size_t length = strcspn(macro, "(");
+    assert(length < HEAD_NAME);
+    char name[HEAD_NAME];
+    snprintf(name, sizeof name, "%.*s", (int)length, macro);
     for (int i = 0; i < e->name_count; i++)
         if (!strcmp(e->names[i], name)) {
             fprintf(e->text, "#undef %s\n", name);
             return;
         }
-    assert(e->name_count < HEAD_NAMES && strlen(name) < HEAD_NAME);
-    snprintf(e->names[e->name_count++], HEAD_NAME, "%s", name);
+    assert(e->name_count < HEAD_NAMES);
+    memcpy(e->names[e->name_count++], name, sizeof name);
 }
 
 void head_define(Emit *e, const char *name, const char *fmt, ...)
 {
-    define(e, name);
-    fprintf(e->text, "#define %s ", name);
+    head_list(e, name);
     va_list args;
     va_start(args, fmt);
     vfprintf(e->text, fmt, args);
     va_end(args);
     fputc('\n', e->text);
+}
+
+void head_list(Emit *e, const char *name)
+{
+    define(e, name);
+    fprintf(e->text, "#define %s ", name);
 }
 
 void head_constant(Emit *e, const char *name, int64_t value)

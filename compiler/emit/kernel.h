@@ -103,6 +103,8 @@ char *head_float(char to[HEAD_FLOAT], double value);       // "0.75f"; returns `
 // `#define NAME text`: for the fragments that X-macro bodies want. `text` holds no user text.
 void head_define(Emit *e, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+// Opens a macro, with parameters if wanted ("TILES(X)"): the caller prints the rest of its line.
+void head_list(Emit *e, const char *name);
 // Opens a function of the head: `#define NAME OWN(name)`, then "INLINE type NAME(arguments)" and a
 // line with "{"; the caller prints the lines between and the closing "}".
 void head_function(Emit *e, const char *type, const char *name, const char *arguments);

@@ -4,7 +4,9 @@
 // BLOCKS(X, u) X(u, 0) X(u, 1) ... or PIXELS(X) X(0) X(1) ...
 static void print_list(Emit *e, const char *name, const char *first, int count)
 {
-    fprintf(e->text, "#undef %s\n#define %s(X%s)", name, name, *first ? ", u" : "");
+    char macro[HEAD_NAME];
+    snprintf(macro, sizeof macro, "%s(X%s)", name, *first ? ", u" : "");
+    head_list(e, macro);
     for (int i = 0; i < count; i++)
         fprintf(e->text, " X(%s%d)", first, i);
     fputc('\n', e->text);
@@ -37,7 +39,7 @@ bool tiles_add_cut(Emit *e, TileSet *set, const char *file, const char *numbers,
 void tiles_print_cut(Emit *e, const Cut *c, int blocks)
 {
     int covered = c->wide_tiles * c->wide;
-    fprintf(e->text, "#undef TILES\n#define TILES(X)");
+    head_list(e, "TILES(X)");
     if (c->wide_tiles)
         fprintf(e->text, " X(OWN(tile%dx%d), 0, %d, %d)", c->wide, blocks, c->wide_tiles, c->wide);
     if (c->narrow_tiles)
