@@ -1,0 +1,251 @@
+// Samples of an open feed: read, stepped through the pipeline, turned into floats.
+#include "runtime/data/feed.h"
+#include "runtime/data/draw.h"
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t feed_source_index(const Feed *f, int64_t index)
+{
+    if (!f->every)
+        return index;
+    return f->held ? index * f->every + f->every - 1 : index + index / (f->every - 1);
+}
+
+// --- random choices ------------------------------------------------------------------------------
+
+static DrawKey key_of(const FeedStep *step, const FeedKey *key, int64_t index, DrawPurpose purpose)
+{
+    return (DrawKey){ .seed = key->seed, .epoch = key->epoch, .sample = (uint32_t)index,
+                      .purpose = purpose, .stage = step->stage };
+}
+
+// Where a crop begins. The corners, in the paper's order with the centre in the middle.
+static void crop_place(const FeedStep *step, const FeedKey *key, int64_t index, int view,
+                       int height, int width, int *top, int *left)
+{
+    static const int corner[5][2] = { { 0, 0 }, { 0, 2 }, { 1, 1 }, { 2, 0 }, { 2, 2 } };
+    int room_y = height - step->height, room_x = width - step->width;
+    *top = room_y / 2;
+    *left = room_x / 2;
+    if (step->at == CROP_RANDOM) {
+        DrawKey draw = key_of(step, key, index, DRAW_CROP);
+        *top = (int)draw_below(&draw, 0, (uint32_t)room_y + 1);
+        *left = (int)draw_below(&draw, 1, (uint32_t)room_x + 1);
+    } else if (step->at == CROP_CORNERS) {
+        *top = room_y * corner[view][0] / 2;
+        *left = room_x * corner[view][1] / 2;
+    }
+}
+
+static bool mirrored(const FeedStep *step, const FeedKey *key, int64_t index, int view)
+{
+    if (step->both)
+        return view != 0;
+    DrawKey draw = key_of(step, key, index, DRAW_MIRROR);
+    return draw_unit(&draw, 0) < step->p;
+}
+
+// How many views a step makes of a sample; a view's number is written with these as digits.
+static int step_views(const FeedStep *step)
+{
+    return step->at == CROP_CORNERS ? 5 : step->both ? 2 : 1;
+}
+
+// --- on bytes ------------------------------------------------------------------------------------
+
+static bool resize_bytes(const FeedStep *step, Reader *r, char err[DATA_ERROR])
+{
+    int height = step->height, width = step->width, from_h = r->image.height,
+        from_w = r->image.width;
+    if (step->shorter) {                     // the longer side, rounded to the nearest pixel
+        int64_t size = step->height;
+        height = from_h <= from_w ? (int)size : (int)((from_h * size + from_w / 2) / from_w);
+        width = from_w <= from_h ? (int)size : (int)((from_w * size + from_h / 2) / from_h);
+    }
+    if (height == from_h && width == from_w)
+        return true;
+    if (!image_resample(&r->image, height, width, &r->spare, err))
+        return false;
+    Image done = r->spare;
+    r->spare = r->image;
+    r->image = done;
+    return true;
+}
+
+bool feed_apply_bytes(const Feed *f, Reader *r, int first, int last, const FeedKey *key,
+                      int64_t index, char err[DATA_ERROR])
+{
+    int view = key ? key->view : 0;
+    for (int i = first; i < last; i++) {
+        const FeedStep *step = &f->steps[i];
+        int top, left, digit = view % step_views(step);
+        view /= step_views(step);
+        switch (step->kind) {
+        case FEED_RESIZE:
+            if (!resize_bytes(step, r, err))
+                return false;
+            break;
+        case FEED_CROP:
+            if (r->image.height < step->height || r->image.width < step->width) {
+                snprintf(err, DATA_ERROR, "%dx%d pixels are too few for crop(%dx%d)",
+                         r->image.height, r->image.width, step->height, step->width);
+                return false;
+            }
+            crop_place(step, key, index, digit, r->image.height, r->image.width, &top, &left);
+            image_crop(&r->image, top, left, step->height, step->width);
+            break;
+        case FEED_MIRROR:
+            if (mirrored(step, key, index, digit))
+                image_mirror(&r->image);
+            break;
+        case FEED_GREY:
+            image_grey(&r->image);
+            break;
+        default:
+            break;
+        }
+    }
+    return true;
+}
+
+static bool cache_find(const Feed *f, Reader *r, int64_t index, int *label, char err[DATA_ERROR],
+                       bool *found)
+{
+    *found = f->cache.bytes &&
+             atomic_load_explicit(&f->cache.state[index], memory_order_acquire) == 2;
+    if (!*found)
+        return true;
+    *label = f->cache.labels[index];
+    if (!image_resize_buffer(&r->image, f->fixed_channels, f->fixed_height, f->fixed_width, err))
+        return false;
+    memcpy(r->image.pixels, f->cache.bytes + (size_t)index * f->cache.item, f->cache.item);
+    return true;
+}
+
+static void cache_keep(const Feed *f, const Reader *r, int64_t index, int label)
+{
+    uint8_t empty = 0;
+    if (!f->cache.bytes || !atomic_compare_exchange_strong(&f->cache.state[index], &empty, 1))
+        return;
+    f->cache.labels[index] = label;
+    memcpy(f->cache.bytes + (size_t)index * f->cache.item, r->image.pixels, f->cache.item);
+    atomic_store_explicit(&f->cache.state[index], 2, memory_order_release);
+}
+
+// Reads and steps; errors come without the sample's name.
+static bool bytes_of(const Feed *f, Reader *r, int64_t index, int *label, char err[DATA_ERROR])
+{
+    int from = 0;
+    if (!f->source->class->read(f->source, feed_source_index(f, index), r, &from, err) ||
+        !feed_apply_bytes(f, r, 0, f->fixed, NULL, index, err))
+        return false;
+    *label = f->label_map ? f->label_map[from] : from;
+    if (*label < 0 || *label >= f->classes) {
+        snprintf(err, DATA_ERROR, "class %d; the net tells %d apart", *label, f->classes);
+        return false;
+    }
+    const Image *im = &r->image;
+    if (im->channels != f->fixed_channels || im->height != f->fixed_height ||
+        im->width != f->fixed_width) {
+        snprintf(err, DATA_ERROR, "is %dx%dx%d, other images are %dx%dx%d; `resize` or `crop` "
+                 "makes them equal", im->channels, im->height, im->width, f->fixed_channels,
+                 f->fixed_height, f->fixed_width);
+        return false;
+    }
+    return true;
+}
+
+bool feed_bytes(const Feed *f, Reader *r, int64_t index, int *label, char err[DATA_ERROR])
+{
+    bool found;
+    if (!cache_find(f, r, index, label, err, &found))
+        return false;
+    if (found)
+        return true;
+    if (!bytes_of(f, r, index, label, err)) {
+        char name[DATA_ERROR], why[DATA_ERROR];
+        f->source->class->name(f->source, feed_source_index(f, index), name);
+        snprintf(why, sizeof why, "%s", err);
+        snprintf(err, DATA_ERROR, "%.300s: %.200s", name, why);
+        return false;
+    }
+    cache_keep(f, r, index, *label);
+    return true;
+}
+
+// --- on floats -----------------------------------------------------------------------------------
+
+static void crop_floats(float *x, int channels, int *height, int *width, int top, int left,
+                        int new_height, int new_width)
+{
+    float *to = x;
+    for (int c = 0; c < channels; c++)
+        for (int y = 0; y < new_height; y++, to += new_width)
+            memmove(to, x + ((size_t)c * (size_t)*height + (size_t)(top + y)) * (size_t)*width +
+                        (size_t)left, (size_t)new_width * sizeof *x);
+    *height = new_height;
+    *width = new_width;
+}
+
+static void mirror_floats(float *x, int64_t rows, int width)
+{
+    for (int64_t row = 0; row < rows; row++, x += width)
+        for (float *left = x, *right = x + width - 1; left < right; left++, right--) {
+            float kept = *left;
+            *left = *right;
+            *right = kept;
+        }
+}
+
+static void apply_floats(const Feed *f, float *x, int height, int width, const FeedKey *key,
+                         int64_t index, int view)
+{
+    int channels = (int)f->image.c;
+    for (int i = f->byte_steps; i < f->step_count; i++) {
+        const FeedStep *step = &f->steps[i];
+        int top, left, digit = view % step_views(step);
+        view /= step_views(step);
+        if (step->kind == FEED_CENTER) {
+            size_t count = (size_t)channels * (size_t)height * (size_t)width;
+            for (size_t j = 0; j < count; j++)
+                x[j] -= f->mean[j];
+        } else if (step->kind == FEED_CROP_FLOATS) {
+            crop_place(step, key, index, digit, height, width, &top, &left);
+            crop_floats(x, channels, &height, &width, top, left, step->height, step->width);
+        } else if (mirrored(step, key, index, digit)) {
+            mirror_floats(x, (int64_t)channels * height, width);
+        }
+    }
+}
+
+bool feed_sample(const Feed *f, Reader *r, const FeedKey *key, int64_t index, float *to,
+                 int *label, char err[DATA_ERROR])
+{
+    if (!feed_bytes(f, r, index, label, err) ||
+        !feed_apply_bytes(f, r, f->fixed, f->byte_steps, key, index, err))
+        return false;
+    size_t count = image_bytes(&r->image);
+    bool direct = f->step_count == f->byte_steps;
+    if (!direct && count > r->float_capacity) {
+        float *grown = realloc(r->floats, count * sizeof *grown);
+        if (!grown) {
+            snprintf(err, DATA_ERROR, "out of memory for an image of %zu floats", count);
+            return false;
+        }
+        r->floats = grown;
+        r->float_capacity = count;
+    }
+    float *x = direct ? to : r->floats, by = (float)f->by, add = (float)f->add;
+    for (size_t i = 0; i < count; i++)
+        x[i] = by * (float)r->image.pixels[i] + add;
+    if (direct)
+        return true;
+    int view = key->view;
+    for (int i = 0; i < f->byte_steps; i++)
+        view /= step_views(&f->steps[i]);
+    apply_floats(f, x, r->image.height, r->image.width, key, index, view);
+    memcpy(to, x, (size_t)shape_item(f->image) * sizeof *to);
+    return true;
+}
