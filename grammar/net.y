@@ -249,8 +249,6 @@ word:
 | "train"
 ;
 %%
-enum { MOST_EXPECTED = 40 };
-
 static int yyreport_syntax_error(const yypcontext_t *context, Parse *p)
 {
     yysymbol_kind_t symbols[MOST_EXPECTED];

@@ -25,13 +25,41 @@ static bool same_span(Span a, Span b)
     return a.start == b.start && a.end == b.end;
 }
 
-static bool is_cascade(const Diag *d, Span at)
+static const Source *source_of(const Diag *d, int offset)
+{
+    for (int i = 0; i < d->source_count; i++) {
+        const Source *s = &d->sources[i];
+        if (offset >= s->start && offset <= s->start + s->length)
+            return s;
+    }
+    return NULL;
+}
+
+enum { NEAR = 4096 };                 // bytes; further apart nothing is one line for is_cascade
+
+static bool on_one_line(const Diag *d, int a, int b)
+{
+    int from = a < b ? a : b, to = a < b ? b : a;
+    const Source *s = source_of(d, from);
+    return s && to - from < NEAR && to <= s->start + s->length
+        && !memchr(s->text + (from - s->start), '\n', (size_t)(to - from));
+}
+
+// What was said of this very place, or what a line that does not parse cannot mean.
+static bool is_cascade(const Diag *d, Span at, const char *code)
 {
     if (at.start < 0)
         return false;
-    for (const Diagnostic *e = d->first; e; e = e->next)
-        if (e->kind == DIAG_ERROR && same_span(e->at, at))
+    for (const Diagnostic *e = d->first; e; e = e->next) {
+        if (e->kind != DIAG_ERROR || e->at.start < 0)
+            continue;
+        if (same_span(e->at, at))
             return true;
+        bool syntax = strncmp(e->code, "E0", 2) == 0;
+        bool meant = strncmp(code, "E0", 2) != 0 || strcmp(code, "E011") == 0;
+        if (syntax && meant && on_one_line(d, e->at.start, at.start))
+            return true;
+    }
     return false;
 }
 
@@ -49,7 +77,7 @@ static void add(Diag *d, DiagKind kind, Span at, const char *code, const char *t
 bool diag_error(Diag *d, Span at, const char *code, const char *fmt, ...)
 {
     d->open = NULL;
-    if (is_cascade(d, at) || ++d->errors > DIAG_MOST_ERRORS)
+    if (is_cascade(d, at, code) || ++d->errors > DIAG_MOST_ERRORS)
         return false;
     va_list args;
     va_start(args, fmt);
@@ -118,16 +146,6 @@ void diag_fix(Diag *d, Span at, const char *fmt, ...)
     d->open->fix = arena_vprintf(d->arena, fmt, args);
     d->open->fix_at = at;
     va_end(args);
-}
-
-static const Source *source_of(const Diag *d, int offset)
-{
-    for (int i = 0; i < d->source_count; i++) {
-        const Source *s = &d->sources[i];
-        if (offset >= s->start && offset <= s->start + s->length)
-            return s;
-    }
-    return NULL;
 }
 
 Place diag_place(const Diag *d, Span at)
@@ -217,6 +235,10 @@ static void print_fix(const Diag *d, const Diagnostic *e, FILE *out)
     while (from < column && (p.text[from] == ' ' || p.text[from] == '\t'))
         from++;
     bool cut = p.text_length > WIDEST_LINE;
+    if (!*e->fix && from == column && last.column - 1 == last.text_length) {
+        fputs("leave this line out", out);
+        return;
+    }
     if (!cut)
         text_print_safe(out, p.text + from, column - from);
     print_safe(out, e->fix);

@@ -61,7 +61,8 @@ void diag_open(Diag *d, Arena *arena);
 int  diag_add_source(Diag *d, const char *path, const char *text, int length);
 
 // Each returns false, so that a caller can `return diag_error(...)`. An error whose span equals
-// that of an earlier one is dropped (it would be a cascade).
+// that of an earlier one is dropped (it would be a cascade), and so is one about the meaning of a
+// line that has a syntax error (E0xx).
 bool diag_error(Diag *d, Span at, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void diag_warning(Diag *d, Span at, const char *code, const char *fmt, ...)

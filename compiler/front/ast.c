@@ -22,6 +22,8 @@ static void check_depth(Parse *p, Ast *n)
 
 static void add_child(Parse *p, Ast *n, Ast *child)
 {
+    if (p->probing)
+        return;
     ARENA_PUSH(p->arena, n->children, n->count, n->capacity, child);
     if (child)
         n->depth = more(n->depth, child->depth + 1);
@@ -30,9 +32,9 @@ static void add_child(Parse *p, Ast *n, Ast *child)
 
 Ast *ast_leaf(Parse *p, AstKind kind, Span at, const Token *t)
 {
-    Ast *n = ARENA_NEW(p->arena, Ast);
-    *n = (Ast){ .kind = kind, .at = at, .name_at = at, .depth = 1 };
-    if (t) {
+    Ast *n = p->probing ? &p->nothing : ARENA_NEW(p->arena, Ast);
+    *n = (Ast){ .kind = p->probing ? AST_ERROR : kind, .at = at, .name_at = at, .depth = 1 };
+    if (t && !p->probing) {
         n->name_at = t->at;
         n->text = t->text;
         n->number = t->number;
@@ -45,6 +47,8 @@ Ast *ast_leaf(Parse *p, AstKind kind, Span at, const Token *t)
 Ast *ast_make(Parse *p, AstKind kind, Span at, const Token *name, Ast **children, int count)
 {
     Ast *n = ast_leaf(p, kind, at, name);
+    if (p->probing)
+        return n;
     n->children = ARENA_ARRAY(p->arena, Ast *, count);
     n->capacity = count;
     for (int i = 0; i < count; i++)
@@ -110,6 +114,8 @@ Ast *ast_tail(Parse *p, Span at, Ast *term, Ast *tail)
 
 static void add_names(Parse *p, Ast *n, const Ast *list)
 {
+    if (p->probing)
+        return;
     n->names = ARENA_ARRAY(p->arena, const char *, list->count);
     for (int i = 0; i < list->count; i++)
         if (list->children[i]->kind == AST_NAME)
@@ -164,7 +170,7 @@ Ast *ast_item(Parse *p, AstKind kind, Span at, const Token *name, Ast *params, c
 {
     Ast *n = AST_MAKE(kind, at, name, body);
     add_params(n, params);
-    if (other) {
+    if (other && !p->probing) {
         n->names = ARENA_ARRAY(p->arena, const char *, 1);
         n->names[n->name_count++] = other->text;
     }

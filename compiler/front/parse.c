@@ -1,12 +1,9 @@
-// Reads files and what they `use`, parses them item by item, says what is wrong with their syntax
-// and where the parser goes on.
+// Parses a text item by item: what the generated parser reads, and where it goes on after an error.
 #include "front/parse.h"
-#include "front/files.h"
-#include "front/front.h"
 #include "net.tab.h"
 #include <string.h>
 
-enum { MOST_SYNTAX_ERRORS = 100, SHORT_LIST = 5 };    // of a file, kept or not; of expected tokens
+enum { MOST_SYNTAX_ERRORS = 100 };    // of a file, kept or not; then it is left alone
 
 // --- the tokens as the parser sees them ---------------------------------------------------------
 
@@ -16,6 +13,8 @@ int netlex(NETSTYPE *value, Span *at, Parse *p)
         *at = (Span){ p->tokens[p->end - 1].at.end, p->tokens[p->end - 1].at.end };
         return 0;
     }
+    while (p->tokens[p->next].instead == TOK_CUT)
+        p->next++;                     // never the last one, which is TOK_END
     const Token *t = &p->tokens[p->next];
     *at = t->at;
     if (p->syncing) {
@@ -23,10 +22,17 @@ int netlex(NETSTYPE *value, Span *at, Parse *p)
         at->end = at->start;
         return TOK_SYNC;
     }
-    p->next++;
+    p->work += p->probing;
     // Every token that carries a value carries itself; the union's members are alike.
     value->TOK_NAME = t;
-    return t->kind;
+    if (t->put && !p->put_read) {
+        p->put_read = true;
+        at->end = at->start;
+        return t->put;
+    }
+    p->put_read = false;
+    p->next++;
+    return t->instead ? t->instead : t->kind;
 }
 
 static bool begins_statement(int kind)
@@ -70,85 +76,28 @@ static int resume_place(const Parse *p, int i)
     return i;
 }
 
-// --- messages -----------------------------------------------------------------------------------
-
-// What stands in a message for a token: `->`, a name, ...
-static const char *spell(Parse *p, const char *name)
-{
-    bool words = strncmp(name, "a ", 2) == 0 || strncmp(name, "the ", 4) == 0
-              || strcmp(name, "dimensions") == 0;
-    return words ? name : arena_printf(p->arena, "`%s`", name);
-}
-
-static const char *spell_found(Parse *p, const Token *t)
-{
-    switch (t->kind) {
-    case TOK_END:  return t == &p->tokens[p->count - 1] ? "the end of the file" : "the end of the item";
-    case TOK_TEXT: return "a string";
-    default:       return arena_printf(p->arena, "`%.70s`", t->text);
-    }
-}
-
-// Continuations that are nearly always possible say nothing; left out when others remain.
-static bool is_always_possible(const char *name)
-{
-    static const char *const names[] = {
-        "or", "and", "==", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "//", "%", "^", "?",
-        "as", "is", "on", "the end of the item", ";", "[ on a new line",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
-// "; expected `,` or `)`", or nothing when the list is long.
-static const char *spell_expected(Parse *p, const char *const *expected, int count)
-{
-    const char *kept[SHORT_LIST];
-    int n = 0;
-    for (int i = 0; i < count; i++) {
-        if (is_always_possible(expected[i]))
-            continue;
-        if (n == SHORT_LIST)
-            return "";
-        kept[n++] = spell(p, expected[i]);
-    }
-    const char *text = "";
-    for (int i = 0; i < n; i++)
-        text = arena_printf(p->arena, "%s%s%s", text, i == 0 ? "; expected " : i == n - 1 ? " or " : ", ",
-                            kept[i]);
-    return text;
-}
-
-// Whether something on the line of this token was reported already.
-static bool line_has_error(const Parse *p, const Token *t)
-{
-    Place here = diag_place(p->diag, t->at);
-    for (const Diagnostic *e = p->diag->first; e; e = e->next)
-        if (e->kind == DIAG_ERROR && diag_place(p->diag, e->at).text == here.text)
-            return true;
-    return false;
-}
-
 void parse_error(Parse *p, const char *const *expected, int count)
 {
-    int i = p->next - 1;
-    const Token *t = &p->tokens[i];
-    bool cascade = i <= p->resumed || ++p->syntax_errors > MOST_SYNTAX_ERRORS;
-    if (!cascade && !line_has_error(p, t)) {
-        diag_error(p->diag, t->at, "E002", "unexpected %s%s", spell_found(p, t),
-                   spell_expected(p, expected, count));
+    int i = p->next - (p->put_read ? 0 : 1);
+    Token *t = &p->tokens[i];
+    bool cascade = i <= p->resumed || t->given_up;
+    if (p->probing && !cascade) {
+        p->fault = i;
+        p->expected_count = count;
+        memcpy(p->expected, expected, (size_t)count * sizeof *expected);
+        p->next = p->end;              // the parser gives up at the end of its tokens
+        p->put_read = false;
+        return;
     }
     p->resumed = p->next = resume_place(p, i);
     p->syncing = p->next < p->end;
-    if (p->syntax_errors > MOST_SYNTAX_ERRORS)
-        p->next = p->end;
+    p->put_read = false;
 }
 
 void parse_overflow(Parse *p, Span at)
 {
-    diag_error(p->diag, at, "E008", "expressions and bodies nested too deep");
+    if (!p->probing)
+        diag_error(p->diag, at, "E008", "expressions and bodies nested too deep");
 }
 
 // --- items and files ----------------------------------------------------------------------------
@@ -158,14 +107,44 @@ static void add_item(AstFile *file, Ast *item)
     ARENA_PUSH(file->arena, file->items, file->count, file->capacity, item);
 }
 
+static bool run(Parse *p, int from, bool probing)
+{
+    p->next = from;
+    p->syncing = p->put_read = false;
+    p->resumed = p->fault = -1;
+    p->item = NULL;
+    p->probing = probing;
+    bool good = netparse(p) == 0;
+    p->probing = false;
+    return good;
+}
+
+int parse_probe(Parse *p, int from)
+{
+    run(p, from, true);
+    return p->fault;
+}
+
+// Finds, reports and mends the faults of an item, one after the other, so that it parses.
+static void mend_item(Parse *p, int from)
+{
+    while (p->syntax_errors <= MOST_SYNTAX_ERRORS) {
+        int fault = parse_probe(p, from);
+        if (fault < 0)
+            return;
+        p->syntax_errors++;
+        Mend mend = mend_fault(p, from);
+        complain(p, fault, mend);
+        if (mend.kind == MEND_NONE)
+            p->tokens[fault].given_up = true;
+    }
+}
+
 // Parses the item of [from, p->end). One that cannot be parsed at all becomes an AST_ERROR.
 static Ast *parse_item(Parse *p, int from)
 {
-    p->next = from;
-    p->syncing = false;
-    p->resumed = -1;
-    p->item = NULL;
-    if (netparse(p) == 0)
+    mend_item(p, from);
+    if (run(p, from, false))
         return p->item;
     Span at = { p->tokens[from].at.start, p->tokens[p->end - 1].at.end };
     return ast_leaf(p, AST_ERROR, at, NULL);
@@ -185,8 +164,7 @@ static void parse_tokens(Parse *p, AstFile *items)
     }
 }
 
-// A text to items. Its tokens are gone afterwards only with the arena.
-static void parse_source(AstFile *items, char *text, int start, int length)
+void parse_source(AstFile *items, char *text, int start, int length)
 {
     Parse p = { .arena = items->arena, .diag = items->diag };
     if (!lex_text(&p, text, start, length))
@@ -194,83 +172,4 @@ static void parse_source(AstFile *items, char *text, int start, int length)
     lex_lines(&p, text, start);
     if (brackets_balance(&p) && p.count)
         parse_tokens(&p, items);
-}
-
-// --- files that use files -----------------------------------------------------------------------
-
-typedef struct {
-    AstFile     *file;
-    const char  *paths[LIMIT_FILES];   // read already
-    int          path_count;
-} Reading;
-
-static bool is_read_already(const Reading *r, const char *path)
-{
-    for (int i = 0; i < r->path_count; i++)
-        if (!strcmp(r->paths[i], path))
-            return true;
-    return false;
-}
-
-static void read_used(Reading *r, const char *from, const Ast *use);
-
-// The items of the files that this one uses come before its own.
-static void read_text(Reading *r, const char *path, char *text, int length)
-{
-    AstFile own = { .arena = r->file->arena, .diag = r->file->diag };
-    r->paths[r->path_count++] = path;
-    parse_source(&own, text, diag_add_source(own.diag, path, text, length), length);
-    for (int i = 0; i < own.count; i++)
-        if (own.items[i]->kind == AST_USE)
-            read_used(r, path, own.items[i]);
-    for (int i = 0; i < own.count; i++)
-        add_item(r->file, own.items[i]);
-}
-
-static void read_used(Reading *r, const char *from, const Ast *use)
-{
-    if (!use->text)
-        return;
-    const char *path = file_beside(r->file->arena, from, use->text);
-    if (is_read_already(r, path))
-        return;
-    if (r->path_count == LIMIT_FILES) {
-        diag_error(r->file->diag, use->at, "E008", "more than %d files are used", LIMIT_FILES);
-        return;
-    }
-    int length;
-    char *text = file_read(r->file->arena, r->file->diag, path, use->name_at, &length);
-    if (text)
-        read_text(r, path, text, length);
-}
-
-static AstFile *new_file(Arena *arena, Diag *diag)
-{
-    AstFile *file = ARENA_NEW(arena, AstFile);
-    *file = (AstFile){ .arena = arena, .diag = diag };
-    return file;
-}
-
-AstFile *front_parse(Arena *arena, Diag *diag, const char *path)
-{
-    int length;
-    char *text = file_read(arena, diag, path, NO_SPAN, &length);
-    if (!text)
-        return NULL;
-    Reading r = { .file = new_file(arena, diag) };
-    read_text(&r, path, text, length);
-    return r.file;
-}
-
-AstFile *front_parse_text(Arena *arena, Diag *diag, const char *path, const char *text, int length)
-{
-    if (length < 0 || length > LIMIT_FILE_BYTES) {
-        diag_error(diag, NO_SPAN, "E008", "`%s` is larger than 4 MiB", path);
-        return NULL;
-    }
-    char *copy = arena_alloc(arena, (size_t)length + 2);
-    memcpy(copy, text, (size_t)length);
-    Reading r = { .file = new_file(arena, diag) };
-    read_text(&r, path, copy, length);
-    return r.file;
 }

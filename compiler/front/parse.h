@@ -19,7 +19,15 @@ typedef struct Token {
     bool        first;         // on its line
     int         partner;       // of a bracket: the index of the other one; set by brackets_balance,
     int         group;         // like this one: the bracket that this token lies in, -1: in none
+    // What front/mend.c did to the text here:
+    int         put;           // a token of this kind is read before this one; 0: none
+    int         instead;       // this kind is read for this one; 0: its own; TOK_CUT: none
+    bool        given_up;      // a syntax error here was reported, nothing mends it
 } Token;
+
+enum { TOK_CUT = -1 };
+
+enum { MOST_EXPECTED = 40 };
 
 typedef struct Parse {
     Arena *arena;
@@ -29,10 +37,17 @@ typedef struct Parse {
     int    next;               // the parser reads this one next
     int    end;                // and this one no more: the end of the item
     bool   syncing;            // hand out TOK_SYNC before the next one
+    bool   put_read;           // what is put before the next one was read
     int    resumed;            // the token behind the last TOK_SYNC; -1: none yet in this item
+    bool   probing;            // build no tree, say nothing, stop at the first fault
+    int    fault;              // where that was, -1: nowhere
+    const char *expected[MOST_EXPECTED];     // there
+    int    expected_count;
+    long   work;               // tokens read while probing
     int    syntax_errors;      // in this file, those not reported included
     bool   too_deep;           // LIMIT_TREE was reported
     Ast   *item;               // the parser's result; NULL for an empty one
+    Ast    nothing;            // what all nodes are while probing
 } Parse;
 
 // --- scanning: grammar/net.l and front/lexis.c --------------------------------------------------
@@ -69,10 +84,31 @@ bool brackets_balance(Parse *p);
 
 // --- parsing: grammar/net.y and front/parse.c ---------------------------------------------------
 
+// Adds the items of a text (two zero bytes behind it, writable) to `items`.
+void parse_source(AstFile *items, char *text, int start, int length);
+// Reads the item of [from, p->end) without building it: the first syntax error that was not given
+// up, or -1.
+int  parse_probe(Parse *p, int from);
 // Called by the generated parser on a syntax error at the token it read last.
 void parse_error(Parse *p, const char *const *expected, int count);
 // Called by it when its stack is full.
 void parse_overflow(Parse *p, Span at);
+
+// --- mistakes: front/mend.c, front/complain.c ---------------------------------------------------
+
+// One small change of the text at a fault.
+typedef enum { MEND_NONE, MEND_PUT, MEND_INSTEAD, MEND_CUT } MendKind;
+typedef struct {
+    MendKind kind;
+    int      token;            // put before this one, or this one replaced or cut
+    int      with;             // TOK_
+} Mend;
+
+// Finds the change by which the item that begins at `from` reads on furthest beyond the fault that
+// p->fault and p->expected tell, and leaves it made. MEND_NONE: none helps.
+Mend mend_fault(Parse *p, int from);
+// Reports the fault at token `fault` and how it was mended.
+void complain(Parse *p, int fault, Mend mend);
 
 // --- building the tree: front/ast.c -------------------------------------------------------------
 
