@@ -1,0 +1,251 @@
+// Applying stages: built-in ones, blocks, layers whose weights are used again.
+#include "front/elaborate.h"
+#include <string.h>
+
+// --- built-in stages ----------------------------------------------------------------------------------
+
+static bool add_input(Elab *e, StageUse *u, Value v, Span at)
+{
+    if (v.kind == VALUE_UNKNOWN || (value_is_tensor(v) && !v.node))
+        return false;
+    if (!value_is_tensor(v)) {
+        elab_error(e, at, "E405", "`%s` takes a tensor, not %s", u->stage->name,
+                   value_describe(e->arena, v));
+        return false;
+    }
+    Node **in = ARENA_ARRAY(e->arena, Node *, u->inputs + 1);
+    if (u->inputs)
+        memcpy(in, u->in, (size_t)u->inputs * sizeof *in);
+    in[u->inputs++] = v.node;
+    u->in = in;
+    return shape_is_legal(v.node->shape);
+}
+
+// The tensors that a stage of several inputs names as arguments. Returns how many were read.
+static int add_named_inputs(Elab *e, StageUse *u, const Ast *call, int first, bool *known)
+{
+    int i = first;
+    for (; i < call->count && call->children[i]->kind != AST_ARG; i++)
+        *known &= add_input(e, u, eval(e, call->children[i]), call->children[i]->at);
+    return i;
+}
+
+static bool is_bound_tensor(Elab *e, const Ast *a)
+{
+    Binding *b = a->kind == AST_NAME ? scope_find(e->scope, a->text) : NULL;
+    return (b && value_is_tensor(b->value)) || (a->kind == AST_NAME && !strcmp(a->text, "in"));
+}
+
+// `relu(x)`: a first argument that is a tensor is what flows in.
+static bool starts_with_tensor(Elab *e, const Ast *a)
+{
+    if (a->kind != AST_CALL || a->count == 0)
+        return false;
+    const Ast *first = a->children[0];
+    bool stage = first->kind == AST_CALL && !is_function(first->text);
+    return is_bound_tensor(e, first) || first->kind == AST_PIPE || stage;
+}
+
+static Value finish_stage(Elab *e, StageUse *u, Instance *instance)
+{
+    Node *n = u->stage->build(e, u);
+    instance->use = *u;
+    e->made = instance;
+    return n ? value_tensor(n) : UNKNOWN;
+}
+
+static Value call_built_in(Elab *e, const Ast *a, const BuiltIn *stage, Value in, bool piped)
+{
+    StageUse u = { .stage = stage, .at = a->at, .ast = a };
+    int first = 0;
+    bool known = true;
+    const char *wanted = e->wanted_name;         // nested stages do not take it
+    e->wanted_name = NULL;
+    if (!piped && starts_with_tensor(e, a) && stage->inputs == TAKES_ONE)
+        in = eval(e, a->children[first++]);
+    if (piped || stage->inputs == TAKES_ONE)
+        known &= add_input(e, &u, in, a->at);
+    if (stage->inputs == TAKES_SEVERAL && a->kind == AST_CALL)
+        first = add_named_inputs(e, &u, a, first, &known);
+    known &= arguments_of_stage(e, a, first, &u);
+    e->wanted_name = wanted;
+    if (known && stage->inputs == TAKES_SEVERAL && u.inputs < 2) {
+        elab_error(e, a->at, "E404", "`%s` needs the tensors to combine: %s(other)", stage->name,
+                   stage->name);
+        known = false;
+    }
+    u.layer = layer_new(e, stage->name, a->at);
+    Instance *instance = ARENA_NEW(e->arena, Instance);
+    *instance = (Instance){ .name = u.layer->name, .stage = stage, .use = u, .split = e->split };
+    e->made = instance;
+    return known ? finish_stage(e, &u, instance) : UNKNOWN;
+}
+
+// --- blocks ---------------------------------------------------------------------------------------------
+
+static bool calls_itself(const Elab *e, const Ast *block)
+{
+    for (const Call *c = e->call; c; c = c->outer)
+        if (!strcmp(c->what, block->text))
+            return true;
+    return false;
+}
+
+// Values of the parameters, in a scope that sees the file's `let`s only.
+static Scope *bind_params(Elab *e, const Ast *block, const Value *args)
+{
+    Scope *s = scope_open(e->arena, e->globals);
+    for (int i = 0; i < block->param_count; i++) {
+        if (block->params[i]->kind != AST_PARAM)
+            continue;
+        Binding *b = scope_bind(s, block->params[i]->text, BOUND_PARAM, args[i], block->params[i]->at);
+        b->declared = elab_declare(e, block->params[i]->at, block->params[i]->text, BOUND_PARAM);
+    }
+    return s;
+}
+
+static Value run_block(Elab *e, const Ast *block, const Value *args, const char *name, Value in, Span at)
+{
+    Elab kept = *e;
+    Call *call = ARENA_NEW(e->arena, Call);
+    *call = (Call){ block->text, at, e->call };
+    Namer namer = { .prefix = arena_printf(e->arena, "%s.", name) };
+    names_open(&namer.counts, e->arena);
+    e->call = call;
+    e->namer = &namer;
+    e->calls++;
+    e->in_loop = false;
+    e->wanted_name = NULL;
+    e->scope = bind_params(e, block, args);
+    Value v = body_value(e, block->children[0], in, BODY_NET);
+    e->scope = kept.scope;
+    e->call = kept.call;
+    e->namer = kept.namer;
+    e->calls = kept.calls;
+    e->in_loop = kept.in_loop;
+    e->defaults = kept.defaults;
+    return v;
+}
+
+static void evaluate_args(Elab *e, const Ast *a, const Ast *block, Value *args)
+{
+    const char **names = ARENA_ARRAY(e->arena, const char *, block->param_count + 1);
+    const Ast **slots = ARENA_ARRAY(e->arena, const Ast *, block->param_count + 1);
+    for (int i = 0; i < block->param_count; i++)
+        names[i] = block->params[i]->text ? block->params[i]->text : "";
+    arguments_sort(e, a, 0, names, block->param_count, slots);
+    for (int i = 0; i < block->param_count; i++) {
+        const Ast *preset = block->params[i]->count ? block->params[i]->children[0] : NULL;
+        args[i] = UNKNOWN;
+        if (slots[i]) {
+            args[i] = eval(e, slots[i]);
+        } else if (preset) {
+            Scope *scope = e->scope;
+            e->scope = e->globals;
+            args[i] = eval(e, preset);
+            e->scope = scope;
+        } else if (block->params[i]->kind == AST_PARAM) {
+            elab_error(e, a->at, "E404", "`%s` needs its argument `%s`", block->text, names[i]);
+            diag_note(e->diag, block->name_at, "it is defined here");
+        }
+    }
+}
+
+static Value call_block(Elab *e, const Ast *a, const Ast *block, Value in)
+{
+    names_put(&e->called, block->text, (void *)block);
+    if (calls_itself(e, block))
+        return elab_error(e, a->at, "E111", "block `%s` calls itself", block->text);
+    if (e->calls >= LIMIT_CALLS)
+        return elab_error(e, a->at, "E110", "blocks call blocks more than %d deep", LIMIT_CALLS);
+    if (!elab_count(e, a->at, 1))
+        return UNKNOWN;
+    const char *wanted = e->wanted_name;
+    e->wanted_name = NULL;
+    Value *args = ARENA_ARRAY(e->arena, Value, block->param_count + 1);
+    evaluate_args(e, a, block, args);
+    e->wanted_name = wanted;
+    const char *name = layer_take_name(e, block->text, a->at);
+    Instance *instance = ARENA_NEW(e->arena, Instance);
+    *instance = (Instance){ .name = name, .block = block, .args = args, .split = e->split };
+    Value v = run_block(e, block, args, name, in, a->at);
+    e->made = instance;
+    return v;
+}
+
+Value call_block_unknown(Elab *e, const Ast *block)
+{
+    Value *args = ARENA_ARRAY(e->arena, Value, block->param_count + 1);
+    for (int i = 0; i < block->param_count; i++)
+        args[i] = UNKNOWN;
+    return run_block(e, block, args, block->text, UNKNOWN, block->at);
+}
+
+// --- again ------------------------------------------------------------------------------------------------
+
+Value call_again(Elab *e, Instance *i, Value in, Span at)
+{
+    if (in.kind == VALUE_UNKNOWN)
+        return UNKNOWN;
+    if (i->split != e->split) {
+        elab_error(e, at, "E210", "the weights of `%s` live in another region; it cannot be used again here",
+                   i->name);
+        return UNKNOWN;
+    }
+    bool outer = e->reusing;
+    e->reusing = true;
+    Value v;
+    if (i->stage) {
+        StageUse u = i->use;
+        u.in = NULL;
+        u.inputs = 0;
+        u.at = at;
+        v = add_input(e, &u, in, at) ? finish_stage(e, &u, i) : UNKNOWN;
+    } else {
+        v = elab_count(e, at, 1) ? run_block(e, i->block, i->args, i->name, in, at) : UNKNOWN;
+        e->made = i;
+    }
+    e->reusing = outer;
+    return v;
+}
+
+// --- by name ------------------------------------------------------------------------------------------------
+
+static Value call_bound(Elab *e, const Ast *a, Binding *b, Value in)
+{
+    if (b->declared)
+        b->declared->used = true;
+    if (b->value.kind == VALUE_UNKNOWN)
+        return UNKNOWN;
+    if (b->value.kind == VALUE_LAYER && b->value.instance)
+        return call_again(e, b->value.instance, in, a->at);
+    elab_error(e, a->at, "E113", "`%s` is %s, not a stage", a->text, value_describe(e->arena, b->value));
+    diag_note(e->diag, b->at, "it is bound here");
+    if (value_is_tensor(b->value))
+        diag_help(e->diag, "a stage whose weights are used again is named with `as`; tensors are combined "
+                  "by add(%s), mul(%s), concat(%s)", a->text, a->text, a->text);
+    return UNKNOWN;
+}
+
+Value call_stage(Elab *e, const Ast *a, Value in, bool piped)
+{
+    Binding *b = scope_find(e->scope, a->text);
+    if (b && (piped || a->kind == AST_NAME))
+        return call_bound(e, a, b, in);
+    const Ast *item = names_find(&e->items, a->text);
+    if (item && item->kind == AST_BLOCK)
+        return call_block(e, a, item, in);
+    if (item && item->kind == AST_OP)
+        return elab_error(e, a->name_at, "E192", "`%s` is an op of this file's own; those cannot be used "
+                          "in a net yet", a->text);
+    const BuiltIn *stage = built_in_find(a->text);
+    if (!stage && is_body_stage(a->text))
+        return elab_error(e, a->at, "E106", "`%s` needs a body: %s { ... }", a->text, elab_text(e, a->at));
+    if (!stage) {
+        const char *nearest = eval_unknown_stage(e, a);
+        stage = nearest ? built_in_find(nearest) : NULL;
+        if (!stage)
+            return UNKNOWN;
+    }
+    return call_built_in(e, a, stage, in, piped);
+}

@@ -1,0 +1,206 @@
+// What the files of the front end share while they turn syntax into a graph. front.h is what
+// others see.
+#ifndef FRONT_ELABORATE_H
+#define FRONT_ELABORATE_H
+#include "front/front.h"
+#include "front/scope.h"
+#include "front/stages.h"
+
+// Limits: no file can hang or exhaust the machine. Counted before anything is expanded.
+enum {
+    LIMIT_LAYERS = 10000,              // of one net, after expansion
+    LIMIT_PASSES = 100000,             // passes of loops and calls of blocks
+    LIMIT_CALLS  = 64,                 // blocks that call blocks
+    LIMIT_DEPTH  = 400,                // nested evaluations
+    LIMIT_ERRORS = 200                 // after so many it is a wrong kind of file
+};
+
+// One argument of a stage, checked against its parameter.
+typedef struct {
+    bool        given;                 // written in the call, or by a `default` in scope
+    bool        known;                 // false: `value` is unknown, and that was reported
+    Value       value;                 // numbers; TYPE_SIZE: a list of two; words; initialisers
+    Span        at;
+} Argument;
+
+// One use of a built-in stage, ready to be built.
+typedef struct StageUse {
+    const BuiltIn *stage;
+    Argument       args[STAGE_PARAMETERS];
+    Node         **in;                 // the tensors that flow in, at least one
+    int            inputs;
+    Layer         *layer;
+    Span           at;                 // the stage in the text
+    const Ast     *ast;                // its call, for fixes
+} StageUse;
+
+// A stage that can be used again with the same weights: `-> conv(8, 3) as t`, then `b -> t`.
+typedef struct Instance {
+    const char    *name;               // full name of the layer, or of the block's instance
+    const BuiltIn *stage;              // NULL: a block
+    StageUse       use;                // of a stage: arguments and layer
+    const Ast     *block;
+    Value         *args;               // of the block, by parameter
+    const Split   *split;              // where its weights live
+    int            uses;
+} Instance;
+
+// Automatic names count per kind and block instance: conv1, relu1, stage2.conv1.
+typedef struct Namer {
+    const char *prefix;                // "" or "stage2."
+    Names       counts;                // kind -> int
+} Namer;
+
+// A window that made a map smaller: remembered to explain shapes.
+typedef struct Sized {
+    Node         *in, *out;
+    Window        window;
+    const Layer  *layer;
+    const Ast    *ast;                 // the call, for a fix
+    bool          can_round_up;
+    struct Sized *previous;
+} Sized;
+
+// `conv3.init = gaussian(0.03)`: applied when all layers are known.
+typedef struct LateSetting {
+    const char         *name;          // "conv3.init"
+    Value               value;
+    Span                at, value_at;
+    struct LateSetting *next;
+} LateSetting;
+
+typedef struct Elab {
+    Arena              *arena;
+    Diag               *diag;
+    const AstFile      *file;
+    const FrontOptions *options;
+    Names               items;         // blocks, ops, nets, data sections by name -> const Ast
+    Names               declared;      // places that declare names or defaults
+    Names               called;        // blocks that some net calls
+    Graph              *graph;
+
+    Scope              *globals, *scope;
+    Default            *defaults;      // innermost first
+    Value               in;            // what the body at hand starts from
+    bool                has_in;        // false in data and train sections
+    const Split        *split;         // the region at hand
+    int                 on_device;     // `on`, for the stage at hand; NO_DEVICE
+    bool                in_loop;       // a body that is expanded more than once
+    Namer              *namer;
+    const char         *wanted_name;   // the name that `as` or `=` gives to the next stage
+    bool                wanted_softly; // by `=`: an automatic name will do when it is taken
+    Span                wanted_at;
+    Instance           *made;          // the last stage that was made: what `as` binds
+    bool                reusing;       // a block's instance is used again: layers exist
+    const Call         *call;
+    int                 calls, depth;
+    int64_t             passes;
+    bool                stopped;       // a limit was met: nothing more is expanded
+
+    Names               layers;        // full name -> Layer
+    Names               params;        // "conv1.weights" -> its PARAM node
+    Names               init_of;       // "conv1.weights" -> Init, as overridden
+    Sized              *sized;         // latest first
+    LateSetting        *late, **late_end;
+} Elab;
+
+// --- elaborate.c: the context, errors with their chain of calls ----------------------------------
+void  elab_open(Elab *e, const AstFile *file, const FrontOptions *o, Arena *arena, Diag *diag);
+// Reports at `at`, with "(in b, called from f.net:3:4)" after the text inside of blocks; UNKNOWN.
+Value elab_error(Elab *e, Span at, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+// Counts `passes` more; false once the limit is met (reported).
+bool  elab_count(Elab *e, Span at, double passes);
+// The source text of a span.
+const char *elab_text(const Elab *e, Span at);
+// `  known: a, b, c` below the last error, or `did you mean` in its text.
+void  elab_known(Elab *e, const char *what, const char *const *words, int count);
+const char *const *names_list(const Names *n, Arena *a, int *count);
+Declared *elab_declare(Elab *e, Span at, const char *name, BoundKind kind);
+Binding  *elab_bind(Elab *e, const char *name, BoundKind kind, Value v, Span at);
+
+// --- evaluate.c: expressions ----------------------------------------------------------------------
+Value eval(Elab *e, const Ast *a);                 // pipes and stages included
+Value eval_number(Elab *e, const Ast *a, const char *what);      // UNKNOWN when it is none
+Value eval_name(Elab *e, const Ast *a);
+Value eval_call(Elab *e, const Ast *a);            // functions and initialisers; stages from `in`
+bool  is_function(const char *name);
+// Reports an unknown stage with the nearest one; the name to go on with, or NULL.
+const char *eval_unknown_stage(Elab *e, const Ast *a);
+
+// --- arguments.c ----------------------------------------------------------------------------------
+// Sorts the arguments of a call, from the `first`, into slots by parameter; slot[i] is what is
+// written for names[i], or NULL. Reports unknown, repeated and surplus ones.
+bool  arguments_sort(Elab *e, const Ast *call, int first, const char *const *names, int count,
+                     const Ast **slots);
+// One argument for a parameter of a stage; UNKNOWN after a report.
+Value argument_value(Elab *e, const Ast *a, const char *stage, const StageParameter *p);
+// All arguments of a stage: written, default in scope, preset. False: some are unknown.
+bool  arguments_of_stage(Elab *e, const Ast *call, int first, StageUse *u);
+void  arguments_default(Elab *e, const Ast *call);               // a `default` statement
+const Argument *use_arg(const StageUse *u, const char *name);
+int64_t     use_count(const StageUse *u, const char *name);
+double      use_real(const StageUse *u, const char *name);
+const char *use_word(const StageUse *u, const char *name);
+
+// --- layers.c -------------------------------------------------------------------------------------
+Layer *layer_new(Elab *e, const char *kind, Span at);            // takes e->wanted_name
+const char *layer_take_name(Elab *e, const char *kind, Span at); // the same for a block's instance
+// The parameter node `layer.what`; the same one when the layer is used again. NULL: reported.
+Node  *layer_param(Elab *e, StageUse *u, const char *what, bool is_bias, Shape shape,
+                   int64_t fan_in, int64_t fan_out, Init init);
+void   layers_set_late(Elab *e, const char *name, Value v, Span at, Span value_at);
+void   layers_apply_late(Elab *e);                               // at the end of a net
+
+// --- pipe.c: pipes, tails, statements ---------------------------------------------------------------
+Value pipe_first(Elab *e, const Ast *term);        // a value, or a stage that starts from `in`
+Value pipe_next(Elab *e, const Ast *term, Value in);
+typedef enum { BODY_PIPE, BODY_BRANCH, BODY_NET } BodyKind;
+// The value of a body that starts from `in`, in a scope of its own (BODY_NET: in the one at hand).
+Value body_value(Elab *e, const Ast *body, Value in, BodyKind kind);
+
+// --- bodies.c: stages that carry a body -------------------------------------------------------------
+bool  is_body_stage(const char *name);
+Value body_stage(Elab *e, const Ast *head, const Ast *body, Value in);
+Value eval_if(Elab *e, const Ast *a, Value in);
+Value eval_for(Elab *e, const Ast *a, Value in);
+
+// --- calls.c: stages, blocks, layers used again -------------------------------------------------------
+// Applies the stage that `a` (a name or a call) names to `in`; `piped`: `in` came by an arrow.
+Value call_stage(Elab *e, const Ast *a, Value in, bool piped);
+Value call_again(Elab *e, Instance *i, Value in, Span at);
+Value call_block_unknown(Elab *e, const Ast *block);             // for `check`: no caller
+
+// --- split.c ---------------------------------------------------------------------------------------
+bool  split_is_local(const Elab *e, const Node *n);              // each part holds a share of it
+bool  split_inputs_agree(Elab *e, const StageUse *u);            // all whole or all split
+bool  split_divides(Elab *e, const StageUse *u, int64_t width, const char *of, Span at);
+int   split_parts(const Elab *e);                                // 1 outside
+// Marks a node whose channels are shared out among the parts.
+void  split_mark(const Elab *e, Node *n);
+Value split_region(Elab *e, const Ast *head, const Ast *body, Value in);
+
+// --- promise.c --------------------------------------------------------------------------------------
+Value promise_check(Elab *e, const Ast *is, Value v);
+bool  shape_from_value(Elab *e, Value v, Span at, Shape *out);   // n = 1; reports what is none
+void  promise_remember(Elab *e, StageUse *u, Node *in, Node *out, const Window *w);
+
+// --- items.c: the items of a file ----------------------------------------------------------------------
+const Ast *item_net(Elab *e);                      // by options, train section, or the last one
+const Ast *item_train(const AstFile *f, const char *net);        // the last for that net, or NULL
+const Ast *item_data(Elab *e, const char *name);
+void  items_collect(Elab *e);                      // names of items; reports duplicates
+void  items_bind_lets(Elab *e);                    // file-level `let`s into e->globals
+// The overrides of the options as an AST (a body of bindings); NULL when there are none or they
+// do not parse (reported).
+const Ast *items_overrides(Elab *e);
+
+// --- net.c ---------------------------------------------------------------------------------------------
+Graph *net_graph(Elab *e, const Ast *net, GraphMode mode);       // without loss and metrics
+bool   net_add_loss(Elab *e, const Ast *net, const Ast *train);
+
+// --- train.c, data.c -------------------------------------------------------------------------------------
+bool train_recipe(Elab *e, const Ast *train, Recipe *out);       // e->graph: the net, or NULL
+bool data_recipe(Elab *e, const Ast *data, DataRecipe *out);
+bool train_metrics(Elab *e, const Ast *train, Metric **metrics, int *count);
+#endif

@@ -1,0 +1,150 @@
+// Layers: their names, their parameters, and settings that wait until all layers are known.
+#include "base/text.h"
+#include "front/elaborate.h"
+#include <string.h>
+
+// conv1, conv2, ...: the next free automatic name of a kind, below the namer's prefix.
+static const char *automatic_name(Elab *e, const char *kind)
+{
+    int *count = names_find(&e->namer->counts, kind);
+    if (!count) {
+        count = ARENA_NEW(e->arena, int);
+        names_put(&e->namer->counts, kind, count);
+    }
+    const char *name;
+    do
+        name = arena_printf(e->arena, "%s%s%d", e->namer->prefix, kind, ++*count);
+    while (!e->reusing && names_find(&e->layers, name));
+    return name;
+}
+
+// The name that `as` or `=` gave; in a body that is expanded several times, with a number.
+static const char *given_name(Elab *e, const char *kind)
+{
+    const char *name = arena_printf(e->arena, "%s%s", e->namer->prefix, e->wanted_name);
+    if (e->reusing || !names_find(&e->layers, name))
+        return name;
+    if (e->in_loop) {
+        for (int i = 2; ; i++) {
+            const char *numbered = arena_printf(e->arena, "%s%d", name, i);
+            if (!names_find(&e->layers, numbered))
+                return numbered;
+        }
+    }
+    if (e->wanted_softly)
+        return automatic_name(e, kind);
+    elab_error(e, e->wanted_at, "E102", "a layer is called `%s` already", e->wanted_name);
+    const Layer *old = names_find(&e->layers, name);
+    diag_note(e->diag, old->at, "this one");
+    return automatic_name(e, kind);
+}
+
+const char *layer_take_name(Elab *e, const char *kind, Span at)
+{
+    (void)at;
+    const char *name = e->wanted_name ? given_name(e, kind) : automatic_name(e, kind);
+    e->wanted_name = NULL;
+    return name;
+}
+
+Layer *layer_new(Elab *e, const char *kind, Span at)
+{
+    const char *name = layer_take_name(e, kind, at);
+    Layer *old = e->reusing ? names_find(&e->layers, name) : NULL;
+    if (old)
+        return old;
+    if (e->graph->layer_count >= LIMIT_LAYERS && !e->stopped) {
+        e->stopped = true;
+        elab_error(e, at, "E110", "the net has more than %d layers", LIMIT_LAYERS);
+    }
+    Layer *l = graph_add_layer(e->graph, kind, name, at, e->call);
+    names_put(&e->layers, name, l);
+    return l;
+}
+
+Node *layer_param(Elab *e, StageUse *u, const char *what, bool is_bias, Shape shape,
+                  int64_t fan_in, int64_t fan_out, Init init)
+{
+    const char *name = arena_printf(e->arena, "%s.%s", u->layer->name, what);
+    Node *old = names_find(&e->params, name);
+    if (old) {
+        if (shape_equal(old->shape, shape))
+            return old;
+        char have[SHAPE_TEXT], want[SHAPE_TEXT];
+        elab_error(e, u->at, "E307", "%s has weights of %lldx%s; used again here they would have to be "
+                   "%lldx%s", u->layer->name, (long long)old->shape.n, shape_text(have, old->shape),
+                   (long long)shape.n, shape_text(want, shape));
+        return NULL;
+    }
+    Node *n = graph_add(e->graph, OP_PARAM, name, u->at, u->layer, 0, NULL);
+    n->split = e->split;
+    n->shape = shape;
+    if (!shape_is_legal(shape)) {
+        elab_error(e, u->at, "E306", "the weights of %s are too large", u->layer->name);
+        return NULL;
+    }
+    Param *p = graph_add_param(e->graph, u->layer, what, is_bias, shape);
+    p->init = init;
+    p->fan_in = fan_in;
+    p->fan_out = fan_out;
+    n->attr.param.param = p;
+    names_put(&e->params, name, n);
+    return graph_infer(e->graph, n) ? n : NULL;
+}
+
+// --- settings of layers: `conv3.init = gaussian(0.03)` --------------------------------------------
+
+void layers_set_late(Elab *e, const char *name, Value v, Span at, Span value_at)
+{
+    LateSetting *s = ARENA_NEW(e->arena, LateSetting);
+    *s = (LateSetting){ .name = name, .value = v, .at = at, .value_at = value_at };
+    if (!e->late_end)
+        e->late_end = &e->late;
+    *e->late_end = s;
+    e->late_end = &s->next;
+}
+
+static void unknown_layer(Elab *e, const LateSetting *s, const char *layer)
+{
+    int count;
+    const char *const *known = names_list(&e->layers, e->arena, &count);
+    const char *nearest = text_nearest(layer, known, count);
+    elab_error(e, s->at, "E105", "there is no layer `%s`%s%s%s", layer,
+               nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
+    if (!nearest)
+        elab_known(e, "layers", known, count);
+}
+
+static void apply_late(Elab *e, const LateSetting *s)
+{
+    const char *dot = strrchr(s->name, '.');
+    const char *layer = arena_copy(e->arena, s->name, (size_t)(dot - s->name)), *what = dot + 1;
+    if (!names_find(&e->layers, layer)) {
+        unknown_layer(e, s, layer);
+        return;
+    }
+    bool bias = !strcmp(what, "bias");
+    if (!bias && strcmp(what, "init")) {
+        elab_error(e, s->at, "E401", "a layer's `init` and `bias` can be set here, not `%s`", what);
+        return;
+    }
+    Node *param = names_find(&e->params, arena_printf(e->arena, "%s.%s", layer,
+                                                      bias ? "biases" : "weights"));
+    if (!param) {
+        elab_error(e, s->at, "E105", "`%s` has no %s", layer, bias ? "biases" : "weights");
+        return;
+    }
+    if (s->value.kind == VALUE_NUMBER)
+        param->attr.param.param->init = (Init){ INIT_CONSTANT, s->value.number };
+    else if (s->value.kind == VALUE_INIT)
+        param->attr.param.param->init = s->value.init;
+    else if (s->value.kind != VALUE_UNKNOWN)
+        elab_error(e, s->value_at, "E405", "an initialiser such as gaussian(0.01) is wanted here, not "
+                   "%s", value_describe(e->arena, s->value));
+}
+
+void layers_apply_late(Elab *e)
+{
+    for (const LateSetting *s = e->late; s; s = s->next)
+        apply_late(e, s);
+}

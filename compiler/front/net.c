@@ -1,0 +1,199 @@
+// A net item becomes a graph: its parameters, inputs, body, outputs, and the loss behind them.
+#include "front/elaborate.h"
+#include <string.h>
+
+// --- parameters ---------------------------------------------------------------------------------------
+
+static const Ast *overridden(const Ast *overrides, const char *name)
+{
+    for (int i = 0; overrides && i < overrides->count; i++)
+        if (overrides->children[i]->kind == AST_BIND && !strcmp(overrides->children[i]->text, name))
+            return overrides->children[i]->children[0];
+    return NULL;
+}
+
+static void bind_net_params(Elab *e, const Ast *net)
+{
+    const Ast *overrides = items_overrides(e);
+    for (int i = 0; i < net->param_count; i++) {
+        const Ast *p = net->params[i];
+        if (p->kind != AST_PARAM)
+            continue;
+        const Ast *value = overridden(overrides, p->text);
+        if (!value)
+            value = p->count ? p->children[0] : NULL;
+        Value v = UNKNOWN;
+        if (value)
+            v = eval(e, value);
+        else
+            elab_error(e, p->at, "E404", "parameter `%s` of net `%s` has no default and no value", p->text,
+                       net->text);
+        elab_bind(e, p->text, BOUND_PARAM, v, p->at);
+    }
+}
+
+// --- inputs -----------------------------------------------------------------------------------------------
+
+static Value add_input(Elab *e, const Ast *part, int index)
+{
+    Graph *g = e->graph;
+    Shape s;
+    Value wanted = eval(e, part->children[0]);
+    const char *name = part->text ? part->text : index ? arena_printf(e->arena, "image%d", index + 1) : "image";
+    if (!shape_from_value(e, wanted, part->at, &s))
+        return UNKNOWN;
+    s.n = g->batch;
+    Node *n = graph_add(g, OP_INPUT, name, part->at, NULL, 0, NULL);
+    n->shape = s;
+    n->attr.port.index = index;
+    if (!graph_infer(g, n))
+        return UNKNOWN;
+    g->inputs[index] = (Port){ name, s, n, part->at };
+    if (part->text)
+        elab_bind(e, part->text, BOUND_INPUT, value_tensor(n), part->at);
+    return value_tensor(n);
+}
+
+static Value add_inputs(Elab *e, const Ast *net)
+{
+    Graph *g = e->graph;
+    Value first = UNKNOWN;
+    g->inputs = ARENA_ARRAY(e->arena, Port, net->input_count);
+    for (int i = 0; i < net->input_count; i++) {
+        Value v = add_input(e, net->inputs[i], i);
+        if (i == 0)
+            first = v;
+    }
+    g->input_count = net->input_count;
+    return first;
+}
+
+// --- outputs ------------------------------------------------------------------------------------------------
+
+static void check_signature(Elab *e, const Ast *net, const Ast *part, Node *n, Shape promised)
+{
+    Shape s = n->shape;
+    if (s.c == promised.c && s.h == promised.h && s.w == promised.w)
+        return;
+    char given[SHAPE_TEXT], wanted[SHAPE_TEXT];
+    elab_error(e, part->at, "E313", "net `%s` promises %s here, but %s gives %s", net->text,
+               shape_text(wanted, promised), n->layer ? n->layer->name : n->name, shape_text(given, s));
+    diag_note(e->diag, n->at, "it comes from here");
+}
+
+static void add_output(Elab *e, const Ast *net, int index, Value v)
+{
+    const Ast *part = net->outputs[index];
+    Port *port = &e->graph->outputs[index];
+    Shape promised;
+    Value wanted = eval(e, part->children[0]);
+    if (!shape_from_value(e, wanted, part->at, &promised) || !value_is_tensor(v) || !v.node ||
+        !shape_is_legal(v.node->shape))
+        return;
+    promised.n = e->graph->batch;
+    check_signature(e, net, part, v.node, promised);
+    *port = (Port){ part->text, v.node->shape, v.node, part->at };
+}
+
+// Outputs that the signature names are bound by `=` in the body; one without a name is its value.
+static void add_outputs(Elab *e, const Ast *net, Value last)
+{
+    e->graph->outputs = ARENA_ARRAY(e->arena, Port, net->output_count);
+    for (int i = 0; i < net->output_count; i++) {
+        const Ast *part = net->outputs[i];
+        Value v = last;
+        if (part->text) {
+            Binding *b = scope_find_here(e->scope, part->text);
+            if (!b) {
+                elab_error(e, part->at, "E109", "output `%s` is promised here, but never given a value",
+                           part->text);
+                continue;
+            }
+            if (b->declared)
+                b->declared->used = true;
+            v = b->value;
+        }
+        add_output(e, net, i, v);
+    }
+    e->graph->output_count = net->output_count;
+}
+
+// What comes before a final softmax: the loss takes that, in its stable form.
+static void find_scores(Graph *g)
+{
+    Node *out = g->output_count ? g->outputs[0].node : NULL;
+    g->scores = out;
+    if (out && out->op == OP_SOFTMAX) {
+        g->scores = out->in[0];
+        if (g->mode == GRAPH_TRAIN) {
+            g->outputs[0].node = g->scores;
+            g->outputs[0].shape = g->scores->shape;
+        }
+    }
+}
+
+Graph *net_graph(Elab *e, const Ast *net, GraphMode mode)
+{
+    int batch = e->options->batch > 0 ? e->options->batch : 1;
+    Graph *g = e->graph = graph_new(e->arena, e->diag, net->text, mode, batch);
+    if (net->kind != AST_NET) {
+        elab_error(e, net->at, "E190", "nets that are derived by `with` are not possible yet");
+        return g;
+    }
+    names_open(&e->layers, e->arena);
+    names_open(&e->params, e->arena);
+    Namer namer = { .prefix = "" };
+    names_open(&namer.counts, e->arena);
+    e->namer = &namer;
+    e->scope = scope_open(e->arena, e->globals);
+    bind_net_params(e, net);
+    Value in = add_inputs(e, net);
+    Value last = body_value(e, net->children[0], in, BODY_NET);
+    add_outputs(e, net, last);
+    layers_apply_late(e);
+    find_scores(g);
+    e->scope = e->globals;
+    e->namer = NULL;
+    return g;
+}
+
+// --- the loss -------------------------------------------------------------------------------------------------
+
+static bool scores_fit(Elab *e, const Ast *net, const Ast *train)
+{
+    const Node *scores = e->graph->scores;
+    if (!scores || !shape_is_legal(scores->shape))
+        return false;
+    if (scores->shape.h == 1 && scores->shape.w == 1)
+        return true;
+    char text[SHAPE_TEXT];
+    elab_error(e, train->at, "E501", "cross_entropy takes one score a class; net `%s` gives %s", net->text,
+               shape_text(text, scores->shape));
+    return false;
+}
+
+bool net_add_loss(Elab *e, const Ast *net, const Ast *train)
+{
+    Graph *g = e->graph;
+    Metric *metrics;
+    int count;
+    if (!scores_fit(e, net, train) || !train_metrics(e, train, &metrics, &count))
+        return false;
+    Span at = train->at;
+    Node *label = g->label = graph_add(g, OP_LABEL, "label", at, NULL, 0, NULL);
+    label->shape = (Shape){ g->batch, 1, 1, 1 };
+    Node *in[] = { g->scores, label };
+    g->loss = graph_add(g, OP_CROSS_ENTROPY, "loss", at, NULL, 2, in);
+    g->metrics = ARENA_ARRAY(e->arena, Node *, count + 1);
+    for (int i = 0; i < count; i++) {
+        if (metrics[i].kind != METRIC_TOP)
+            continue;
+        Node *top = graph_add(g, OP_TOP, metrics[i].name, at, NULL, 2, in);
+        top->attr.top.k = metrics[i].k;
+        g->metrics[g->metric_count++] = top;
+    }
+    bool fits = graph_infer(g, label) && graph_infer(g, g->loss);
+    for (int i = 0; i < g->metric_count; i++)
+        fits &= graph_infer(g, g->metrics[i]);
+    return fits;
+}
