@@ -13,7 +13,10 @@ static int check_file(Arena *arena, const char *path, const CheckOptions *o)
 {
     Diag diag;
     diag_open(&diag, arena);
-    front_parse(arena, &diag, path);
+    FrontOptions front = options_front(NULL, 0, 1, &o->set);
+    AstFile *file = front_parse(arena, &diag, path);
+    if (file && !diag.errors)
+        front_check(file, &front, arena, &diag);
     if (o->json)
         diag_print_json(&diag, stdout);
     else

@@ -235,6 +235,7 @@ arglist:
 arg:
   pipe
 | NAME "=" pipe         { $$ = AST_MAKE(AST_ARG, @$, $NAME, $pipe); }
+| "every" "=" pipe      { $$ = AST_MAKE(AST_ARG, @$, $1, $pipe); }
 | NAME "in" arith[from] ".." arith[to]
                         { $$ = AST_MAKE(AST_RANGE, @$, $NAME, $from, $to); }
 ;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// --- sorting --------------------------------------------------------------------------------------
+// --- sorting ------------------------------------------------------------------------------------
 
 static int index_of(const char *const *names, int count, const char *name)
 {
@@ -68,7 +68,7 @@ bool arguments_sort(Elab *e, const Ast *call, int first, const char *const *name
     return e->diag->errors == before;
 }
 
-// --- one argument ------------------------------------------------------------------------------------
+// --- one argument -------------------------------------------------------------------------------
 
 static Value check_range(Elab *e, const Ast *a, const StageParameter *p, Value v)
 {
@@ -196,7 +196,7 @@ Value argument_value(Elab *e, const Ast *a, const char *stage, const StageParame
     return p->type == TYPE_SIZE ? check_size(e, a, stage, p, v) : check_number(e, a, stage, p, v);
 }
 
-// --- all of them --------------------------------------------------------------------------------------
+// --- all of them --------------------------------------------------------------------------------
 
 static Value preset_value(Elab *e, const StageParameter *p)
 {

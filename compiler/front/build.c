@@ -18,7 +18,7 @@ static Node *inferred(Elab *e, Node *n)
     return graph_infer(e->graph, n) ? n : NULL;
 }
 
-// --- arguments --------------------------------------------------------------------------------------
+// --- arguments ----------------------------------------------------------------------------------
 
 static int size_at(const Argument *a, int axis)
 {
@@ -52,7 +52,7 @@ static Init init_of(const Argument *a)
     return a->value.kind == VALUE_INIT ? a->value.init : (Init){ INIT_CONSTANT, 0 };
 }
 
-// --- convolution and fully connected ------------------------------------------------------------------
+// --- convolution and fully connected ------------------------------------------------------------
 
 static Node *add_bias(Elab *e, StageUse *u, Node *n)
 {
@@ -132,7 +132,7 @@ Node *build_fc(Elab *e, StageUse *u)
     return inferred(e, n) ? add_bias(e, u, n) : NULL;
 }
 
-// --- one tensor in, one out ---------------------------------------------------------------------------
+// --- one tensor in, one out ---------------------------------------------------------------------
 
 static Node *build_simple(Elab *e, StageUse *u, Op op)
 {
@@ -221,7 +221,7 @@ Node *build_slice(Elab *e, StageUse *u)
         return NULL;
     }
     if (first + count > all) {
-        elab_error(e, u->at, "E311", "maps %lld to %lld of %lld", (long long)first,
+        elab_error(e, u->at, "E313", "maps %lld to %lld of %lld", (long long)first,
                    (long long)(first + count - 1), (long long)all);
         return NULL;
     }
@@ -242,7 +242,7 @@ Node *build_all(Elab *e, StageUse *u)
     return build_simple(e, u, OP_ALL);
 }
 
-// --- several in, one out ----------------------------------------------------------------------------------
+// --- several in, one out ------------------------------------------------------------------------
 
 static Node *build_chain(Elab *e, StageUse *u, Op op)
 {

@@ -2,7 +2,7 @@
 #include "front/elaborate.h"
 #include <string.h>
 
-// --- built-in stages ----------------------------------------------------------------------------------
+// --- built-in stages ----------------------------------------------------------------------------
 
 static bool add_input(Elab *e, StageUse *u, Value v, Span at)
 {
@@ -81,7 +81,7 @@ static Value call_built_in(Elab *e, const Ast *a, const BuiltIn *stage, Value in
     return known ? finish_stage(e, &u, instance) : UNKNOWN;
 }
 
-// --- blocks ---------------------------------------------------------------------------------------------
+// --- blocks -------------------------------------------------------------------------------------
 
 static bool calls_itself(const Elab *e, const Ast *block)
 {
@@ -181,14 +181,14 @@ Value call_block_unknown(Elab *e, const Ast *block)
     return run_block(e, block, args, block->text, UNKNOWN, block->at);
 }
 
-// --- again ------------------------------------------------------------------------------------------------
+// --- again --------------------------------------------------------------------------------------
 
 Value call_again(Elab *e, Instance *i, Value in, Span at)
 {
     if (in.kind == VALUE_UNKNOWN)
         return UNKNOWN;
     if (i->split != e->split) {
-        elab_error(e, at, "E210", "the weights of `%s` live in another region; it cannot be used again here",
+        elab_error(e, at, "E212", "the weights of `%s` live in another region; it cannot be used again here",
                    i->name);
         return UNKNOWN;
     }
@@ -209,7 +209,7 @@ Value call_again(Elab *e, Instance *i, Value in, Span at)
     return v;
 }
 
-// --- by name ------------------------------------------------------------------------------------------------
+// --- by name ------------------------------------------------------------------------------------
 
 static Value call_bound(Elab *e, const Ast *a, Binding *b, Value in)
 {

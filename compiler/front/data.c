@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-// --- one argument -----------------------------------------------------------------------------------------
+// --- one argument -------------------------------------------------------------------------------
 
 static const char *kinds_text(Elab *e, const StageParam *p)
 {
@@ -84,7 +84,7 @@ static bool read_argument(Elab *e, const Ast *a, const StageInfo *info, const St
     return false;
 }
 
-// --- one stage ----------------------------------------------------------------------------------------------
+// --- one stage ----------------------------------------------------------------------------------
 
 static const StageInfo *unknown_stage(Elab *e, const Ast *a)
 {
@@ -161,7 +161,7 @@ static bool read_pipeline(Elab *e, const Ast *a, StageRole start, Pipeline *out)
     return fine;
 }
 
-// --- the section ------------------------------------------------------------------------------------------------
+// --- the section --------------------------------------------------------------------------------
 
 static const struct {
     const char *name;

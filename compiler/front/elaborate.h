@@ -199,6 +199,11 @@ const Ast *items_overrides(Elab *e);
 Graph *net_graph(Elab *e, const Ast *net, GraphMode mode);       // without loss and metrics
 bool   net_add_loss(Elab *e, const Ast *net, const Ast *train);
 
+// --- formula.c: expressions that are evaluated while training -----------------------------------------
+typedef struct TrainNames { const TrainRecipe *recipe; } TrainNames;     // whose settings and metrics
+const char *const *train_names_list(const TrainNames *n, Arena *a, int *count);
+bool formula_compile(Elab *e, const Ast *a, const TrainNames *names, Expr *out);
+
 // --- train.c, data.c -------------------------------------------------------------------------------------
 bool train_recipe(Elab *e, const Ast *train, Recipe *out);       // e->graph: the net, or NULL
 bool data_recipe(Elab *e, const Ast *data, DataRecipe *out);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-// --- functions ------------------------------------------------------------------------------------
+// --- functions ----------------------------------------------------------------------------------
 
 typedef struct {
     const char *name;
@@ -142,7 +142,7 @@ static Value call_function(Elab *e, const Ast *a, const Function *f)
     return number_function(e, a, f, args);
 }
 
-// --- names ------------------------------------------------------------------------------------------
+// --- names --------------------------------------------------------------------------------------
 
 // What could stand here, for suggestions: stages and blocks, with `values` the bound names as well.
 static const char **candidates(Elab *e, bool values, int *count)
@@ -245,7 +245,7 @@ Value eval_call(Elab *e, const Ast *a)
     return call_stage(e, a, e->in, false);
 }
 
-// --- operators ----------------------------------------------------------------------------------------
+// --- operators ----------------------------------------------------------------------------------
 
 static Value eval_binary(Elab *e, const Ast *a)
 {

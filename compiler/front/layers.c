@@ -92,7 +92,7 @@ Node *layer_param(Elab *e, StageUse *u, const char *what, bool is_bias, Shape sh
     return graph_infer(e->graph, n) ? n : NULL;
 }
 
-// --- settings of layers: `conv3.init = gaussian(0.03)` --------------------------------------------
+// --- settings of layers: `conv3.init = gaussian(0.03)` ------------------------------------------
 
 void layers_set_late(Elab *e, const char *name, Value v, Span at, Span value_at)
 {

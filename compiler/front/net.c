@@ -2,7 +2,7 @@
 #include "front/elaborate.h"
 #include <string.h>
 
-// --- parameters ---------------------------------------------------------------------------------------
+// --- parameters ---------------------------------------------------------------------------------
 
 static const Ast *overridden(const Ast *overrides, const char *name)
 {
@@ -32,14 +32,15 @@ static void bind_net_params(Elab *e, const Ast *net)
     }
 }
 
-// --- inputs -----------------------------------------------------------------------------------------------
+// --- inputs -------------------------------------------------------------------------------------
 
 static Value add_input(Elab *e, const Ast *part, int index)
 {
     Graph *g = e->graph;
     Shape s;
     Value wanted = eval(e, part->children[0]);
-    const char *name = part->text ? part->text : index ? arena_printf(e->arena, "image%d", index + 1) : "image";
+    const char *automatic = index ? arena_printf(e->arena, "image%d", index + 1) : "image";
+    const char *name = part->text ? part->text : automatic;
     if (!shape_from_value(e, wanted, part->at, &s))
         return UNKNOWN;
     s.n = g->batch;
@@ -68,7 +69,7 @@ static Value add_inputs(Elab *e, const Ast *net)
     return first;
 }
 
-// --- outputs ------------------------------------------------------------------------------------------------
+// --- outputs ------------------------------------------------------------------------------------
 
 static void check_signature(Elab *e, const Ast *net, const Ast *part, Node *n, Shape promised)
 {
@@ -76,7 +77,7 @@ static void check_signature(Elab *e, const Ast *net, const Ast *part, Node *n, S
     if (s.c == promised.c && s.h == promised.h && s.w == promised.w)
         return;
     char given[SHAPE_TEXT], wanted[SHAPE_TEXT];
-    elab_error(e, part->at, "E313", "net `%s` promises %s here, but %s gives %s", net->text,
+    elab_error(e, part->at, "E314", "net `%s` promises %s here, but %s gives %s", net->text,
                shape_text(wanted, promised), n->layer ? n->layer->name : n->name, shape_text(given, s));
     diag_note(e->diag, n->at, "it comes from here");
 }
@@ -157,7 +158,7 @@ Graph *net_graph(Elab *e, const Ast *net, GraphMode mode)
     return g;
 }
 
-// --- the loss -------------------------------------------------------------------------------------------------
+// --- the loss -----------------------------------------------------------------------------------
 
 static bool scores_fit(Elab *e, const Ast *net, const Ast *train)
 {

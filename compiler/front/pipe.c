@@ -2,7 +2,7 @@
 #include "front/elaborate.h"
 #include <string.h>
 
-// --- terms ------------------------------------------------------------------------------------------
+// --- terms --------------------------------------------------------------------------------------
 
 static Value apply(Elab *e, const Ast *term, Value in, bool piped);
 
@@ -125,7 +125,7 @@ Value pipe_next(Elab *e, const Ast *term, Value in)
     return v;
 }
 
-// --- statements -----------------------------------------------------------------------------------------
+// --- statements ---------------------------------------------------------------------------------
 
 static Value bound_value(Elab *e, const Ast *s)
 {

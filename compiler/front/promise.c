@@ -36,7 +36,7 @@ void promise_remember(Elab *e, StageUse *u, Node *in, Node *out, const Window *w
     e->sized = s;
 }
 
-// --- looking for the window to blame -----------------------------------------------------------------
+// --- looking for the window to blame ------------------------------------------------------------
 
 typedef struct { int64_t h, w; } Size;
 

@@ -1,0 +1,180 @@
+// Expressions that are evaluated while training: syntax to a postfix program. What is known now
+// (file-level `let`s, arithmetic on numbers) stays an expression of numbers; `epoch`, `step`,
+// metrics and settings are variables.
+#include "base/text.h"
+#include "front/elaborate.h"
+#include <string.h>
+
+typedef struct {
+    Elab *e;
+    Expr *out;
+    int   capacity;
+    int   depth;
+    const TrainNames *names;
+} Formula;
+
+static bool compile(Formula *f, const Ast *a);
+
+static bool emit(Formula *f, ExprStep step)
+{
+    ARENA_PUSH(f->e->arena, f->out->steps, f->out->count, f->capacity, step);
+    return true;
+}
+
+static bool emit_code(Formula *f, ExprCode code)
+{
+    return emit(f, (ExprStep){ .code = code });
+}
+
+static bool compile_name(Formula *f, const Ast *a)
+{
+    Binding *b = scope_find(f->e->scope, a->text);
+    if (b && b->value.kind == VALUE_NUMBER)
+        return emit(f, (ExprStep){ .code = EXPR_NUMBER, .number = b->value.number });
+    int count;
+    const char *const *known = train_names_list(f->names, f->e->arena, &count);
+    for (int i = 0; i < count; i++)
+        if (!strcmp(known[i], a->text))
+            return emit(f, (ExprStep){ .code = EXPR_VARIABLE, .name = a->text });
+    const char *nearest = text_nearest(a->text, known, count);
+    elab_error(f->e, a->at, "E504", "nothing is called `%s` while training%s%s%s", a->text,
+               nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
+    if (nearest)
+        diag_fix(f->e->diag, a->at, "%s", nearest);
+    else
+        elab_known(f->e, "known", known, count);
+    return false;
+}
+
+// The parameters of functions that take named arguments.
+static int parameters_of(const char *name, const char **names)
+{
+    static const struct { const char *name, *params; } table[] = {
+        { "inv", "base gamma power" }, { "step", "base factor every" },
+        { "plateau", "of patience times" },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (strcmp(table[i].name, name))
+            continue;
+        int count = 0;
+        for (const char *p = table[i].params; *p; count++) {
+            names[count] = p;
+            p += strcspn(p, " ");
+            p += *p == ' ';
+        }
+        return count;
+    }
+    return 0;
+}
+
+static bool compile_named(Formula *f, const Ast *a, int count, const char **raw)
+{
+    const char *names[8];
+    const Ast *slots[8];
+    for (int i = 0; i < count; i++)
+        names[i] = arena_copy(f->e->arena, raw[i], strcspn(raw[i], " "));
+    if (!arguments_sort(f->e, a, 0, names, count, slots))
+        return false;
+    for (int i = 0; i < count; i++) {
+        if (!slots[i]) {
+            elab_error(f->e, a->at, "E404", "`%s` needs its argument `%s`", a->text, names[i]);
+            return false;
+        }
+        if (!compile(f, slots[i]))
+            return false;
+    }
+    return emit(f, (ExprStep){ .code = EXPR_CALL, .name = a->text, .count = count });
+}
+
+static bool compile_call(Formula *f, const Ast *a)
+{
+    int least, most;
+    const char *raw[8];
+    if (!strcmp(a->text, "top") && a->count == 1 && a->children[0]->kind == AST_NUMBER) {
+        const char *name = arena_printf(f->e->arena, "top%d", (int)a->children[0]->number);
+        return emit(f, (ExprStep){ .code = EXPR_VARIABLE, .name = name });
+    }
+    if (!expr_function(a->text, &least, &most)) {
+        elab_error(f->e, a->name_at, "E504", "`%s` is no function of rates and conditions", a->text);
+        static const char *const known[] = { "inv", "step", "min", "max", "exp", "log", "sqrt", "floor" };
+        elab_known(f->e, "known", known, 8);
+        return false;
+    }
+    int named = parameters_of(a->text, raw);
+    if (named)
+        return compile_named(f, a, named, raw);
+    if (a->count < least || a->count > most) {
+        elab_error(f->e, a->at, "E404", "`%s` takes %d argument%s", a->text, least, least == 1 ? "" : "s or more");
+        return false;
+    }
+    for (int i = 0; i < a->count; i++)
+        if (!compile(f, a->children[i]))
+            return false;
+    return emit(f, (ExprStep){ .code = EXPR_CALL, .name = a->text, .count = a->count });
+}
+
+static bool compile_binary(Formula *f, const Ast *a)
+{
+    static const struct { const char *text; ExprCode code; } codes[] = {
+        { "+", EXPR_ADD }, { "-", EXPR_SUBTRACT }, { "*", EXPR_MULTIPLY }, { "/", EXPR_DIVIDE },
+        { "//", EXPR_FLOOR_DIVIDE }, { "%", EXPR_MODULO }, { "^", EXPR_POWER }, { "==", EXPR_EQUAL },
+        { "!=", EXPR_NOT_EQUAL }, { "<", EXPR_LESS }, { ">", EXPR_MORE }, { "<=", EXPR_LESS_EQUAL },
+        { ">=", EXPR_MORE_EQUAL }, { "and", EXPR_AND }, { "or", EXPR_OR },
+    };
+    if (!compile(f, a->children[0]) || !compile(f, a->children[1]))
+        return false;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (!strcmp(codes[i].text, a->text))
+            return emit_code(f, codes[i].code);
+    return false;
+}
+
+static bool compile_choice(Formula *f, const Ast *a)
+{
+    for (int i = 0; i < 3; i++)
+        if (!compile(f, a->children[i]))
+            return false;
+    return emit_code(f, EXPR_SELECT);
+}
+
+static bool compile(Formula *f, const Ast *a)
+{
+    if (++f->depth > EXPR_DEPTH / 2) {
+        elab_error(f->e, a->at, "E110", "this expression is nested more than %d deep", EXPR_DEPTH / 2);
+        return false;
+    }
+    bool fine = false;
+    switch (a->kind) {
+    case AST_NUMBER:
+        fine = emit(f, (ExprStep){ .code = EXPR_NUMBER, .number = a->number });
+        break;
+    case AST_NAME:
+        fine = compile_name(f, a);
+        break;
+    case AST_CALL:
+        fine = compile_call(f, a);
+        break;
+    case AST_UNARY:
+        fine = compile(f, a->children[0]) && emit_code(f, a->text[0] == '-' ? EXPR_NEGATE : EXPR_NOT);
+        break;
+    case AST_BINARY:
+        fine = compile_binary(f, a);
+        break;
+    case AST_CHOICE:
+        fine = compile_choice(f, a);
+        break;
+    case AST_ERROR:
+        break;
+    default:
+        elab_error(f->e, a->at, "E405", "a number is wanted here, not `%s`", elab_text(f->e, a->at));
+    }
+    f->depth--;
+    return fine;
+}
+
+bool formula_compile(Elab *e, const Ast *a, const TrainNames *names, Expr *out)
+{
+    *out = (Expr){ 0 };
+    Formula f = { .e = e, .out = out, .names = names };
+    return compile(&f, a);
+}

@@ -1,0 +1,138 @@
+// The front end as others see it: graphs, recipes, and the check of a whole file.
+#include "front/elaborate.h"
+#include <string.h>
+
+// The batch that counts: the command line's, the train section's, 1.
+static FrontOptions with_batch(const AstFile *file, const FrontOptions *o, Arena *arena, Diag *diag)
+{
+    FrontOptions filled = *o;
+    if (filled.batch > 0)
+        return filled;
+    filled.batch = 1;
+    const Ast *train = item_train(file, o->net);
+    const Ast *body = train ? train->children[0] : NULL;
+    for (int i = 0; body && body->kind == AST_BODY && i < body->count; i++) {
+        const Ast *s = body->children[i];
+        if (s->kind != AST_BIND || strcmp(s->text, "batch"))
+            continue;
+        Elab e;
+        int before = diag->errors;
+        elab_open(&e, file, o, arena, diag);
+        Value v = eval(&e, s->children[0]);
+        if (diag->errors == before && value_is_whole(v) && v.number >= 1 && v.number <= 65536)
+            filled.batch = (int)v.number;
+    }
+    return filled;
+}
+
+Graph *front_graph(const AstFile *file, const FrontOptions *options, GraphMode mode, Arena *arena, Diag *diag)
+{
+    int before = diag->errors;
+    FrontOptions o = with_batch(file, options, arena, diag);
+    Elab *e = ARENA_NEW(arena, Elab);
+    elab_open(e, file, &o, arena, diag);
+    const Ast *net = item_net(e);
+    if (!net || diag->errors > before)
+        return NULL;
+    Graph *g = net_graph(e, net, mode);
+    const Ast *train = item_train(file, net->text);
+    if (diag->errors == before && mode != GRAPH_PREDICT && train)
+        net_add_loss(e, net, train);
+    return diag->errors > before ? NULL : g;
+}
+
+bool front_recipe(const AstFile *file, const FrontOptions *options, Arena *arena, Diag *diag, Recipe *out)
+{
+    int before = diag->errors;
+    *out = (Recipe){ 0 };
+    FrontOptions o = with_batch(file, options, arena, diag);
+    Elab *e = ARENA_NEW(arena, Elab);
+    elab_open(e, file, &o, arena, diag);
+    const Ast *net = item_net(e);
+    const Ast *train = net ? item_train(file, net->text) : NULL;
+    if (!train)
+        return net != NULL && diag->errors == before;
+    if (net->kind == AST_NET)
+        net_graph(e, net, GRAPH_PREDICT);        // settings of layers are checked against the net
+    if (diag->errors > before || !train_recipe(e, train, out))
+        return false;
+    out->has_train = true;
+    const char *name = o.data ? o.data : train->names[0];
+    const Ast *data = item_data(e, name);
+    if (!data) {
+        elab_error(e, train->at, "E511", "there is no data section `%s`", name);
+        return false;
+    }
+    return data_recipe(e, data, &out->data) && diag->errors == before;
+}
+
+// --- everything a file holds --------------------------------------------------------------------
+
+static void check_net(const AstFile *file, const FrontOptions *options, const Ast *net, Arena *arena,
+                      Diag *diag)
+{
+    FrontOptions o = *options;
+    o.net = net->text;
+    o = with_batch(file, &o, arena, diag);
+    Elab *e = ARENA_NEW(arena, Elab);
+    int before = diag->errors;
+    elab_open(e, file, &o, arena, diag);
+    net_graph(e, net, GRAPH_TRAIN);
+    const Ast *train = item_train(file, net->text);
+    if (diag->errors > before || !train)
+        return;
+    net_add_loss(e, net, train);
+    Recipe recipe;
+    front_recipe(file, &o, arena, diag, &recipe);
+}
+
+static void check_block(const AstFile *file, const FrontOptions *o, const Ast *block, Arena *arena, Diag *diag)
+{
+    Elab *e = ARENA_NEW(arena, Elab);
+    elab_open(e, file, o, arena, diag);
+    e->graph = graph_new(arena, diag, block->text, GRAPH_PREDICT, 1);
+    names_open(&e->layers, arena);
+    names_open(&e->params, arena);
+    Namer namer = { .prefix = "" };
+    names_open(&namer.counts, arena);
+    e->namer = &namer;
+    call_block_unknown(e, block);
+}
+
+static void check_data(const AstFile *file, const FrontOptions *o, const Ast *data, Arena *arena, Diag *diag)
+{
+    Elab *e = ARENA_NEW(arena, Elab);
+    DataRecipe recipe;
+    elab_open(e, file, o, arena, diag);
+    data_recipe(e, data, &recipe);
+}
+
+// Train sections of nets that are not there; the others are checked with their nets.
+static void check_train(const AstFile *file, const FrontOptions *o, const Ast *train, Arena *arena, Diag *diag)
+{
+    Elab *e = ARENA_NEW(arena, Elab);
+    FrontOptions own = *o;
+    own.net = NULL;
+    elab_open(e, file, &own, arena, diag);
+    const Ast *net = names_find(&e->items, train->text);
+    if (!net || (net->kind != AST_NET && net->kind != AST_DERIVE))
+        diag_error(diag, train->name_at, "E108", "there is no net `%s`", train->text);
+    if (!item_data(e, train->names[0]))
+        diag_error(diag, train->at, "E511", "there is no data section `%s`", train->names[0]);
+}
+
+bool front_check(const AstFile *file, const FrontOptions *o, Arena *arena, Diag *diag)
+{
+    int before = diag->errors;
+    for (int i = 0; i < file->count; i++) {
+        const Ast *item = file->items[i];
+        switch (item->kind) {
+        case AST_NET:   check_net(file, o, item, arena, diag);   break;
+        case AST_BLOCK: check_block(file, o, item, arena, diag); break;
+        case AST_DATA:  check_data(file, o, item, arena, diag);  break;
+        case AST_TRAIN: check_train(file, o, item, arena, diag); break;
+        default:        break;
+        }
+    }
+    return diag->errors == before;
+}
