@@ -94,17 +94,18 @@ static bool compile_call(Formula *f, const Ast *a)
         const char *name = arena_printf(f->e->arena, "top%d", (int)a->children[0]->number);
         return emit(f, (ExprStep){ .code = EXPR_VARIABLE, .name = name });
     }
+    int named = parameters_of(a->text, raw);         // plateau among them: carried, not evaluated here
+    if (named)
+        return compile_named(f, a, named, raw);
     if (!expr_function(a->text, &least, &most)) {
         elab_error(f->e, a->name_at, "E504", "`%s` is no function of rates and conditions", a->text);
-        static const char *const known[] = { "inv", "step", "min", "max", "exp", "log", "sqrt", "floor" };
+        static const char *const known[] = { "inv", "step", "plateau", "min", "max", "exp", "log", "sqrt" };
         elab_known(f->e, "known", known, 8);
         return false;
     }
-    int named = parameters_of(a->text, raw);
-    if (named)
-        return compile_named(f, a, named, raw);
     if (a->count < least || a->count > most) {
-        elab_error(f->e, a->at, "E404", "`%s` takes %d argument%s", a->text, least, least == 1 ? "" : "s or more");
+        elab_error(f->e, a->at, "E404", "`%s` takes %d argument%s", a->text, least,
+                   least == 1 ? "" : "s or more");
         return false;
     }
     for (int i = 0; i < a->count; i++)

@@ -86,7 +86,8 @@ static void check_net(const AstFile *file, const FrontOptions *options, const As
     front_recipe(file, &o, arena, diag, &recipe);
 }
 
-static void check_block(const AstFile *file, const FrontOptions *o, const Ast *block, Arena *arena, Diag *diag)
+static void check_block(const AstFile *file, const FrontOptions *o, const Ast *block, Arena *arena,
+                        Diag *diag)
 {
     Elab *e = ARENA_NEW(arena, Elab);
     elab_open(e, file, o, arena, diag);
@@ -99,7 +100,8 @@ static void check_block(const AstFile *file, const FrontOptions *o, const Ast *b
     call_block_unknown(e, block);
 }
 
-static void check_data(const AstFile *file, const FrontOptions *o, const Ast *data, Arena *arena, Diag *diag)
+static void check_data(const AstFile *file, const FrontOptions *o, const Ast *data, Arena *arena,
+                       Diag *diag)
 {
     Elab *e = ARENA_NEW(arena, Elab);
     DataRecipe recipe;
@@ -108,7 +110,8 @@ static void check_data(const AstFile *file, const FrontOptions *o, const Ast *da
 }
 
 // Train sections of nets that are not there; the others are checked with their nets.
-static void check_train(const AstFile *file, const FrontOptions *o, const Ast *train, Arena *arena, Diag *diag)
+static void check_train(const AstFile *file, const FrontOptions *o, const Ast *train, Arena *arena,
+                        Diag *diag)
 {
     Elab *e = ARENA_NEW(arena, Elab);
     FrontOptions own = *o;
