@@ -37,6 +37,21 @@ static void check_element(Evaluator *e, const Param *p, int64_t at, double by_gr
     }
 }
 
+// The i-th of the elements to check. Every second one is, if a few draws find it, one that has a
+// gradient at all: behind relus and dropout most have none, and 0 = 0 says little.
+static int64_t choose(const double *gradient, int64_t count, int64_t i, RandomKey key)
+{
+    enum { DRAWS = 32 };
+    int64_t at = 0;
+    for (int64_t draw = 0; draw < DRAWS; draw++) {
+        double u = random_uniform((unsigned)(i * DRAWS + draw), key);
+        at = (int64_t)(u * (double)count);
+        if (i % 2 || gradient[at] != 0)
+            break;
+    }
+    return at;
+}
+
 Differences differences_check(Evaluator *loss, const Evaluator *trained, int param, int64_t most,
                               uint64_t seed)
 {
@@ -47,8 +62,7 @@ Differences differences_check(Evaluator *loss, const Evaluator *trained, int par
     evaluator_gradient(trained, p, gradient);
     RandomKey key = random_key(seed, 3, (unsigned)param);
     for (int64_t i = 0; i < (count < most ? count : most); i++) {
-        double u = random_uniform((unsigned)i, key);
-        int64_t at = count <= most ? i : (int64_t)(u * (double)count);
+        int64_t at = count <= most ? i : choose(gradient, count, i, key);
         check_element(loss, p, at, gradient[at], &d);
     }
     evaluator_run_behind(loss, p);
