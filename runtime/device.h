@@ -9,7 +9,7 @@ enum { DEVICE_ERROR = 512 };
 
 typedef struct Device Device;
 
-// How a run of one sequence went, command by command; filled when profiling is on.
+// How long a launch took: seconds of all threads together, summed over `runs` of its sequence.
 typedef struct { double seconds; int64_t runs; } LaunchTime;
 
 typedef struct DeviceClass {
@@ -35,7 +35,8 @@ typedef struct DeviceClass {
     void    (*poison)(Device *d, bool on);
     // False, with the buffer's name in `err`, if a guard word between buffers has changed.
     bool    (*check_guards)(Device *d, char err[DEVICE_ERROR]);
-    // Times every launch from now on (`times` has the sequence's launch_count entries; NULL: stop).
+    // Adds to the times of every launch from now on (`times` has the sequence's launch_count
+    // entries; NULL: stop).
     void    (*profile)(Device *d, int sequence, LaunchTime *times);
 } DeviceClass;
 

@@ -18,6 +18,10 @@ typedef struct {
     uint64_t    seed;          // of the parameters and of every draw in a step; 0 is a seed, too
 } SessionOptions;
 
+// Reads a map: map[d] is the group of threads of logical device d (PROGRAM_DEVICES entries), of
+// `*groups`. False: the text is wrong, which a verb reports as misuse before it opens a session.
+bool session_parse_map(const Program *p, const char *text, int *map, int *groups, char *err);
+
 // Opens the devices (which compiles the kernels, or finds them in the cache) and initialises all
 // parameters from the seed. The program must outlive the session. NULL on failure; a caller
 // reports that as a fault of the machine.

@@ -15,7 +15,7 @@ grep -rnH '^#include "[a-z_]*/' --include='*.[chly]' compiler grammar runtime | 
         may["pass"] = "base tensor ir ops"
         may["program"] = "base tensor recipe"
         may["emit"] = "base tensor recipe ir ops program"
-        may["runtime"] = "base tensor recipe program"
+        may["runtime"] = "base tensor recipe program kernels"   # the same
     }
     {
         n = split($1, path, "/"); from = path[1] == "compiler" ? path[2] : path[1]

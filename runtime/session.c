@@ -1,0 +1,445 @@
+// A program bound to a device: parameters by logical value, runs, and values by name.
+#include "runtime/session.h"
+#include "runtime/initial.h"
+#include "runtime/pool.h"
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Session {
+    const Program     *program;
+    const DeviceClass *class;
+    Device            *device;
+    ParamRates        *rates;              // by parameter
+    float             *sums;               // room for the loss or a metric of a batch
+    uint64_t           seed, step;
+    bool               has_run;            // velocities may differ from 0
+};
+
+static bool fail(char *err, const char *fmt, const char *name)
+{
+    snprintf(err, SESSION_ERROR, fmt, name);
+    return false;
+}
+
+// --- opening --------------------------------------------------------------------------------------
+
+// The largest port that is summed up: a number or a few per image.
+static int64_t most_sums(const Program *p)
+{
+    int64_t most = 1;
+    for (int i = 0; i < p->sequence_count; i++)
+        most = p->sequences[i].batch > most ? p->sequences[i].batch : most;
+    return most;
+}
+
+static bool open_session(Session *s, const SessionOptions *o, char *err)
+{
+    const Program *p = s->program;
+    int map[PROGRAM_DEVICES], groups;
+    s->class = &device_cpu;
+    s->seed = o->seed;
+    s->rates = calloc((size_t)p->param_count + 1, sizeof *s->rates);
+    s->sums = calloc((size_t)most_sums(p), sizeof *s->sums);
+    if (!s->rates || !s->sums)
+        return fail(err, "%s", "out of memory");
+    for (int i = 0; i < p->device_count; i++)
+        if (strncmp(p->devices[i].target, "cpu:", 4))
+            return fail(err, "no device runs the target %.100s", p->devices[i].target);
+    if (!session_parse_map(p, o->map, map, &groups, err))
+        return false;
+    s->device = s->class->open(p, map, groups, o->threads, err);
+    return s->device && session_initialise(s, o->seed, err);
+}
+
+Session *session_open(const Program *p, const SessionOptions *o, char err[SESSION_ERROR])
+{
+    Session *s = calloc(1, sizeof *s);
+    if (!s) {
+        fail(err, "%s", "out of memory");
+        return NULL;
+    }
+    s->program = p;
+    if (open_session(s, o, err))
+        return s;
+    session_close(s);
+    return NULL;
+}
+
+void session_close(Session *s)
+{
+    if (!s)
+        return;
+    if (s->device)
+        s->class->close(s->device);
+    free(s->rates);
+    free(s->sums);
+    free(s);
+}
+
+const Program     *session_program(const Session *s) { return s->program; }
+Device            *session_device(Session *s) { return s->device; }
+const DeviceClass *session_device_class(const Session *s) { return s->class; }
+
+// --- parameters -----------------------------------------------------------------------------------
+
+int session_find_param(const Session *s, const char *name)
+{
+    for (int i = 0; i < s->program->param_count; i++)
+        if (!strcmp(s->program->params[i].name, name))
+            return i;
+    return -1;
+}
+
+// The dense values of a part: rows (of a bias: channels) follow one another.
+static int64_t part_offset(const ProgramParam *p, const ParamPart *part)
+{
+    int64_t rows = p->shape.n == 1 && p->is_bias ? p->shape.c : p->shape.n;
+    return shape_count(p->shape) / rows * part->first_row;
+}
+
+// Reads (`to`) or writes (`from`) all parts of a parameter or its velocity.
+static bool move_param(Session *s, int param, bool velocity, const float *from, float *to, char *err)
+{
+    if (param < 0 || param >= s->program->param_count)
+        return fail(err, "%s", "there is no such parameter");
+    const ProgramParam *p = &s->program->params[param];
+    for (int i = 0; i < p->part_count; i++) {
+        int tensor = velocity ? p->parts[i].velocity : p->parts[i].tensor;
+        int64_t offset = part_offset(p, &p->parts[i]);
+        if (tensor < 0)
+            return fail(err, "%.100s has no velocity in this program", p->name);
+        if (!(to ? s->class->read(s->device, tensor, to + offset, err)
+                 : s->class->write(s->device, tensor, from + offset, err)))
+            return false;
+    }
+    return true;
+}
+
+bool session_read_param(Session *s, int param, float *dense, char *err)
+{
+    return move_param(s, param, false, NULL, dense, err);
+}
+
+bool session_write_param(Session *s, int param, const float *dense, char *err)
+{
+    return move_param(s, param, false, dense, NULL, err);
+}
+
+bool session_read_velocity(Session *s, int param, float *dense, char *err)
+{
+    return move_param(s, param, true, NULL, dense, err);
+}
+
+bool session_write_velocity(Session *s, int param, const float *dense, char *err)
+{
+    s->has_run = true;
+    return move_param(s, param, true, dense, NULL, err);
+}
+
+float session_initial_value(const ProgramParam *p, uint64_t seed, int64_t index)
+{
+    float value;
+    initial_fill(p, seed, index, 1, &value);
+    return value;
+}
+
+// --- initial values -------------------------------------------------------------------------------
+
+enum { PIECE = 1 << 16 };                      // elements a thread draws at a time
+
+typedef struct { const ProgramParam *param; uint64_t seed; float *values; } Draw;
+
+static void draw_piece(void *context, int64_t piece, const PoolWorker *worker)
+{
+    const Draw *d = context;
+    int64_t first = piece * PIECE, left = shape_count(d->param->shape) - first;
+    (void)worker;
+    initial_fill(d->param, d->seed, first, left < PIECE ? left : PIECE, d->values + first);
+}
+
+static bool initialise_param(Session *s, Pool *pool, int index, uint64_t seed, char *err)
+{
+    const ProgramParam *p = &s->program->params[index];
+    size_t count = (size_t)shape_count(p->shape);
+    float *values = calloc(count, sizeof *values);
+    if (!values)
+        return fail(err, "no memory for the values of %.100s", p->name);
+    bool good = true;
+    if (s->has_run && p->part_count && p->parts[0].velocity >= 0)
+        good = move_param(s, index, true, values, NULL, err);      // zeros
+    Draw draw = { p, seed, values };
+    pool_run(pool, ((int64_t)count + PIECE - 1) / PIECE, draw_piece, &draw);
+    good = good && session_write_param(s, index, values, err);
+    free(values);
+    return good;
+}
+
+bool session_initialise(Session *s, uint64_t seed, char *err)
+{
+    cpu_set_t set;
+    Pool *pool = pool_open(sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set), 0);
+    if (!pool)
+        return fail(err, "%s", "threads cannot be started");
+    bool good = true;
+    for (int i = 0; i < s->program->param_count && good; i++)
+        good = initialise_param(s, pool, i, seed, err);
+    pool_close(pool);
+    s->has_run = s->has_run && !good;
+    return good;
+}
+
+// --- state ----------------------------------------------------------------------------------------
+
+void session_set_rates(Session *s, const ParamRates *rates)
+{
+    memcpy(s->rates, rates, (size_t)s->program->param_count * sizeof *rates);
+}
+
+void     session_set_step(Session *s, uint64_t step) { s->step = step; }
+uint64_t session_step(const Session *s) { return s->step; }
+void     session_set_seed(Session *s, uint64_t seed) { s->seed = seed; }
+uint64_t session_seed(const Session *s) { return s->seed; }
+
+// --- running --------------------------------------------------------------------------------------
+
+int session_find_sequence(const Session *s, SequenceKind kind, int batch)
+{
+    for (int i = 0; i < s->program->sequence_count; i++) {
+        const Sequence *q = &s->program->sequences[i];
+        if (q->kind == kind && (batch == 0 || q->batch == batch))
+            return i;
+    }
+    return -1;
+}
+
+static bool is_label(const ProgramPort *p) { return !strcmp(p->name, "label"); }
+
+static bool write_port(Session *s, const ProgramPort *p, const float *dense, const int32_t *labels,
+                       char *err)
+{
+    for (int i = 0; i < PROGRAM_PORT_TENSORS && p->tensors[i] >= 0; i++)
+        if (!(labels ? s->class->write_labels(s->device, p->tensors[i], labels, err)
+                     : s->class->write(s->device, p->tensors[i], dense, err)))
+            return false;
+    return true;
+}
+
+static bool write_inputs(Session *s, const Sequence *q, const float *const *inputs,
+                         const int32_t *labels, char *err)
+{
+    int image = 0;
+    for (int i = 0; i < q->input_count; i++) {
+        const ProgramPort *p = &q->inputs[i];
+        if (is_label(p)) {
+            if (labels && !write_port(s, p, NULL, labels, err))
+                return false;
+            continue;
+        }
+        const float *dense = inputs ? inputs[image] : NULL;
+        image++;
+        if (dense && !write_port(s, p, dense, NULL, err))
+            return false;
+    }
+    return true;
+}
+
+static int count_images(const Sequence *q, const int32_t *labels)
+{
+    int count = 0;
+    for (int i = 0; i < q->batch; i++)
+        count += !labels || labels[i] != -1;
+    return count;
+}
+
+// Sum over the batch of a port that holds one number an image. A name that is no port leaves 0.
+static bool sum_port(Session *s, int sequence, const char *name, double *sum, char *err)
+{
+    int port = session_find_output(s, sequence, name);
+    *sum = 0;
+    if (port < 0)
+        return true;
+    Shape shape = s->program->sequences[sequence].outputs[port].shape;
+    if (shape_count(shape) > most_sums(s->program))
+        return fail(err, "output %.100s is not one number an image", name);
+    if (!session_read_output(s, sequence, port, s->sums, err))
+        return false;
+    for (int64_t i = 0; i < shape_count(shape); i++)
+        *sum += s->sums[i];
+    return true;
+}
+
+static bool read_result(Session *s, int sequence, SessionResult *r, char *err)
+{
+    const TrainRecipe *t = &s->program->recipe.train;
+    if (!sum_port(s, sequence, "loss", &r->loss, err))
+        return false;
+    for (int i = 0; i < t->metric_count && i < SESSION_METRICS; i++) {
+        if (t->metrics[i].kind == METRIC_LOSS)
+            r->metrics[i] = r->loss;
+        else if (!sum_port(s, sequence, t->metrics[i].name, &r->metrics[i], err))
+            return false;
+    }
+    r->stopped = s->class->stopped(s->device);
+    return true;
+}
+
+bool session_run(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
+                 SessionResult *result, char *err)
+{
+    if (sequence < 0 || sequence >= s->program->sequence_count)
+        return fail(err, "%s", "there is no such sequence in the program");
+    const Sequence *q = &s->program->sequences[sequence];
+    StepState state = { .seed = s->seed, .step = s->step, .images = count_images(q, labels) };
+    if (!write_inputs(s, q, inputs, labels, err))
+        return false;
+    s->class->set_state(s->device, &state, s->rates);
+    s->has_run = true;
+    if (!s->class->run(s->device, sequence, err))
+        return false;
+    if (q->kind == SEQUENCE_TRAIN && !s->class->stopped(s->device))
+        s->step++;
+    if (!result)
+        return true;
+    *result = (SessionResult){ .images = state.images };
+    return read_result(s, sequence, result, err);
+}
+
+int session_find_output(const Session *s, int sequence, const char *name)
+{
+    const Sequence *q = &s->program->sequences[sequence];
+    for (int i = 0; i < q->output_count; i++)
+        if (!strcmp(q->outputs[i].name, name))
+            return i;
+    return -1;
+}
+
+bool session_read_output(Session *s, int sequence, int port, float *dense, char *err)
+{
+    return s->class->read(s->device, s->program->sequences[sequence].outputs[port].tensors[0], dense, err);
+}
+
+// --- values by name -------------------------------------------------------------------------------
+
+typedef enum { VALUE_NONE, VALUE_PARAM, VALUE_VELOCITY, VALUE_TENSOR, VALUE_PARTS } ValueKind;
+
+// What a name means after a run of a sequence. PARTS: tensors[0..count-1], along the channels.
+typedef struct {
+    ValueKind kind;
+    int       param;
+    int       tensors[PROGRAM_DEVICES * 8], count;
+    Shape     shape;
+} Value;
+
+enum { MOST_PARTS = PROGRAM_DEVICES * 8 };
+
+static int find_named(const Session *s, const Sequence *q, const char *name)
+{
+    for (int i = 0; i < q->named_count; i++)
+        if (!strcmp(s->program->tensors[q->named[i]].name, name))
+            return q->named[i];
+    for (int i = 0; i < q->output_count; i++)
+        if (!strcmp(q->outputs[i].name, name))
+            return q->outputs[i].tensors[0];
+    return -1;
+}
+
+static void find_parts(const Session *s, const Sequence *q, const char *name, Value *v)
+{
+    for (v->count = 0; v->count < MOST_PARTS; v->count++) {
+        char part[256];
+        snprintf(part, sizeof part, "%.200s.part%d", name, v->count);
+        int tensor = find_named(s, q, part);
+        if (tensor < 0)
+            break;
+        Shape shape = s->program->tensors[tensor].shape;
+        if (v->count == 0)
+            v->shape = (Shape){ shape.n, 0, shape.h, shape.w };
+        if (shape.n != v->shape.n || shape.h != v->shape.h || shape.w != v->shape.w)
+            break;
+        v->shape.c += shape.c;
+        v->tensors[v->count] = tensor;
+    }
+    v->kind = v->count ? VALUE_PARTS : VALUE_NONE;
+}
+
+static bool has_velocity(const ProgramParam *p)
+{
+    return p->part_count > 0 && p->parts[0].velocity >= 0;
+}
+
+static Value find_value(const Session *s, int sequence, const char *name)
+{
+    static const char ending[] = ".velocity";
+    size_t length = strlen(name), tail = sizeof ending - 1;
+    Value v = { .kind = VALUE_NONE, .param = session_find_param(s, name) };
+    if (v.param >= 0) {
+        v.kind = VALUE_PARAM;
+        v.shape = s->program->params[v.param].shape;
+        return v;
+    }
+    for (int i = 0; i < s->program->param_count; i++) {
+        const ProgramParam *p = &s->program->params[i];
+        if (length > tail && !strcmp(name + length - tail, ending) && strlen(p->name) == length - tail
+            && !strncmp(p->name, name, length - tail) && has_velocity(p))
+            return (Value){ .kind = VALUE_VELOCITY, .param = i, .shape = p->shape };
+    }
+    if (sequence < 0 || sequence >= s->program->sequence_count)
+        return v;
+    const Sequence *q = &s->program->sequences[sequence];
+    int tensor = find_named(s, q, name);
+    if (tensor < 0) {
+        find_parts(s, q, name, &v);
+        return v;
+    }
+    v.kind = VALUE_TENSOR;
+    v.tensors[0] = tensor;
+    v.shape = s->program->tensors[tensor].shape;
+    return v;
+}
+
+bool session_tensor_shape(const Session *s, int sequence, const char *name, Shape *shape)
+{
+    Value v = find_value(s, sequence, name);
+    *shape = v.shape;
+    return v.kind != VALUE_NONE;
+}
+
+// Image by image, the parts' channels one after another.
+static bool read_parts(Session *s, const Value *v, float *dense, char *err)
+{
+    int64_t channel = 0;
+    for (int i = 0; i < v->count; i++) {
+        Shape part = s->program->tensors[v->tensors[i]].shape;
+        int64_t size = shape_item(part), whole = shape_item(v->shape);
+        float *values = malloc((size_t)shape_count(part) * sizeof *values);
+        if (!values || !s->class->read(s->device, v->tensors[i], values, err)) {
+            if (!values)
+                fail(err, "%s", "out of memory");
+            free(values);
+            return false;
+        }
+        for (int64_t n = 0; n < part.n; n++)
+            memcpy(dense + n * whole + channel, values + n * size, (size_t)size * sizeof *dense);
+        channel += size;
+        free(values);
+    }
+    return true;
+}
+
+bool session_read_tensor(Session *s, int sequence, const char *name, float *dense, char *err)
+{
+    Value v = find_value(s, sequence, name);
+    switch (v.kind) {
+    case VALUE_PARAM:    return session_read_param(s, v.param, dense, err);
+    case VALUE_VELOCITY: return session_read_velocity(s, v.param, dense, err);
+    case VALUE_TENSOR:   return s->class->read(s->device, v.tensors[0], dense, err);
+    case VALUE_PARTS:    return read_parts(s, &v, dense, err);
+    case VALUE_NONE:     break;
+    }
+    return fail(err, "nothing named %.100s is in memory after the step", name);
+}
+
+int64_t session_copied_bytes(const Session *s) { return s->class->copied_bytes(s->device); }
+bool    session_check_guards(Session *s, char *err) { return s->class->check_guards(s->device, err); }
+void    session_poison(Session *s, bool on) { s->class->poison(s->device, on); }
