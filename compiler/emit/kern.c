@@ -42,6 +42,7 @@ int kern_write_param(Kern *k, const Node *param) { return add(k, param, ARG_TENS
 int kern_write_velocity(Kern *k, const Node *param) { return add(k, param, ARG_VELOCITY, true); }
 int kern_find(const Kern *k, const Node *n) { return find(k, n, ARG_TENSOR); }
 int kern_find_state(const Kern *k) { return find(k, NULL, ARG_STATE); }
+int kern_find_places(const Kern *k, const Node *pool) { return find(k, pool, ARG_PLACES); }
 
 bool group_computes(const Group *g, const Node *n)
 {

@@ -83,6 +83,7 @@ int  kern_write_outputs(Kern *k);
 // The index of an argument that was added before; -1: none.
 int  kern_find(const Kern *k, const Node *n);
 int  kern_find_state(const Kern *k);
+int  kern_find_places(const Kern *k, const Node *pool);
 // True if the group computes n itself.
 bool group_computes(const Group *g, const Node *n);
 // True if a pointwise node's text reads its input i.

@@ -21,7 +21,7 @@ bool pointwise_emit(Emit *e, Kern *k)
     kern_read_operands(k);
     int y = kern_write_outputs(k);
     bool by_image = lanes != LANES_IMAGES;
-    k->item_kind = by_image ? ITEMS_IMAGES : ITEMS_JOBS;
+    k->item_kind = g->per_image ? ITEMS_IMAGES : ITEMS_JOBS;
     k->items = by_image ? out->shape.n : (rows + per_item - 1) / per_item;
     k->bytes = (int64_t)sizeof(float) * shape_count(out->shape) * k->arg_count;
     k->reason = "one pass over memory for the whole chain";

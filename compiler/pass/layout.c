@@ -129,8 +129,9 @@ static Node *flipped(Plan *p, Node *user, Node *weights)
     if (!graph_infer(p->g, n))
         return weights;
     n->layout = weights->layout;
-    n->layout.pieces = weights->layout.pieces_out;
-    n->layout.pieces_out = weights->layout.pieces;
+    bool grouped = user->attr.conv.groups > 1;
+    n->layout.pieces = grouped ? one_piece(n->shape.c) : weights->layout.pieces_out;
+    n->layout.pieces_out = grouped ? one_piece(n->shape.n) : weights->layout.pieces;
     append(p, n);
     return n;
 }

@@ -67,6 +67,7 @@ typedef vector_mask real_mask;
 #define r_random(state, key, index, step) R_FORM(random)((state), (key), (index), (step))
 // v in the first `count` lanes, 0 in the others; count may be negative, or more than V.
 #define r_first_lanes(v, count) R_FORM(first_lanes)((v), (count))
+#define r_lane_is_below(count) R_FORM(lane_is_below)(count)  // the mask of r_first_lanes
 #define r_keep(q, v)      R_FORM(keep)((q), (v))             // v where q holds, else 0
 #define r_int(x)          ((x) - (real_mask){ 0 })           // the same integer in every lane
 
@@ -136,10 +137,16 @@ INLINE float scalar_min(float a, float b) { return a < b ? a : b; }
 INLINE vector_real vector_abs(vector_real a) { return (vector_real)((vector_mask)a & 0x7fffffff); }
 INLINE float scalar_abs(float a) { return __builtin_fabsf(a); }
 
-INLINE vector_real vector_first_lanes(vector_real v, long count)
+INLINE vector_mask vector_lane_is_below(long count)
 {
     vector_mask lane = { LANE_NUMBERS(0) };
-    return vector_keep(lane < (int32_t)(count < V ? count : V), v);
+    return lane < (int32_t)(count < V ? count : V);
+}
+INLINE int scalar_lane_is_below(long count) { return count > 0; }
+
+INLINE vector_real vector_first_lanes(vector_real v, long count)
+{
+    return vector_keep(vector_lane_is_below(count), v);
 }
 INLINE float scalar_first_lanes(float v, long count) { return count > 0 ? v : 0.0f; }
 
