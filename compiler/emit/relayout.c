@@ -165,7 +165,8 @@ static bool moves_in_blocks(const Node *y, Origin s)
     if (!is_block_edge(s.x, s.from) || !is_block_edge(s.x, s.from + s.channels)
         || !is_block_edge(y, s.to) || !is_block_edge(y, s.to + s.channels))
         return false;
-    int64_t shift = layout_channel(&y->layout.pieces, s.to, v) - layout_channel(&s.x->layout.pieces, s.from, v);
+    int64_t shift = layout_channel(&y->layout.pieces, s.to, v)
+                  - layout_channel(&s.x->layout.pieces, s.from, v);
     for (int64_t c = 1; c < s.channels; c++)
         if (layout_channel(&y->layout.pieces, s.to + c, v)
             != layout_channel(&s.x->layout.pieces, s.from + c, v) + shift)
