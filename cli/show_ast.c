@@ -22,7 +22,7 @@ int show_ast(const ShowOptions *o, FILE *out)
 {
     jmp_buf exhausted;
     Arena arena;
-    int code = EXIT_RUN;
+    volatile int code = EXIT_RUN;              // set behind setjmp, read after it
     arena_open(&arena, 0, &exhausted);
     if (setjmp(exhausted))
         fprintf(stderr, "cleave: out of memory\n");

@@ -20,6 +20,9 @@ typedef struct DeviceClass {
     Device *(*open)(const Program *program, const int *map, int count, int threads,
                     char err[DEVICE_ERROR]);
     void    (*close)(Device *d);
+    // Readies a sequence: when another one ran before, clears what must be zero. Called before the
+    // inputs of the sequence are written; `run` does it for who writes none.
+    void    (*enter)(Device *d, int sequence);
     // The host's view of a logical device's memory: dense float NCHW in and out of a tensor.
     bool    (*write)(Device *d, int tensor, const float *dense, char err[DEVICE_ERROR]);
     bool    (*read)(Device *d, int tensor, float *dense, char err[DEVICE_ERROR]);

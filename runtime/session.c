@@ -291,6 +291,7 @@ bool session_run(Session *s, int sequence, const float *const *inputs, const int
         return fail(err, "%s", "there is no such sequence in the program");
     const Sequence *q = &s->program->sequences[sequence];
     StepState state = { .seed = s->seed, .step = s->step, .images = count_images(q, labels) };
+    s->class->enter(s->device, sequence);
     if (!write_inputs(s, q, inputs, labels, err))
         return false;
     s->class->set_state(s->device, &state, s->rates);

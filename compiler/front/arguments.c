@@ -256,8 +256,8 @@ static Argument complete(Elab *e, const Ast *written, const StageUse *u, const S
 
 bool arguments_of_stage(Elab *e, const Ast *call, int first, StageUse *u)
 {
-    const char *names[STAGE_PARAMETERS];
-    const Ast *slots[STAGE_PARAMETERS];
+    const char *names[STAGE_PARAMETERS] = { NULL };
+    const Ast *slots[STAGE_PARAMETERS] = { NULL };
     int count = parameter_names(u->stage, names);
     arguments_sort(e, call, first, names, count, slots);
     bool known = true;
@@ -280,8 +280,8 @@ void arguments_default(Elab *e, const Ast *call)
         if (!s)
             return;
     }
-    const char *names[STAGE_PARAMETERS];
-    const Ast *slots[STAGE_PARAMETERS];
+    const char *names[STAGE_PARAMETERS] = { NULL };
+    const Ast *slots[STAGE_PARAMETERS] = { NULL };
     int count = parameter_names(s, names);
     arguments_sort(e, call, 0, names, count, slots);
     for (int i = 0; i < count; i++) {

@@ -282,6 +282,7 @@ const DeviceClass device_cpu = {
     .write_labels = cpu_write_labels,
     .set_state = cpu_set_state,
     .stopped = cpu_stopped,
+    .enter = cpu_enter,
     .run = cpu_run,
     .copied_bytes = cpu_copied_bytes,
     .poison = cpu_poison,

@@ -170,7 +170,7 @@ static void poison(Device *d, int sequence)
                           QUIET_NAN);
 }
 
-static void enter(Device *d, int sequence)
+void cpu_enter(Device *d, int sequence)
 {
     const Sequence *s = &d->program->sequences[sequence];
     if (d->entered == sequence)
@@ -203,7 +203,7 @@ bool cpu_run(Device *d, int sequence, char err[DEVICE_ERROR])
         snprintf(err, DEVICE_ERROR, "there is no sequence %d", sequence);
         return false;
     }
-    enter(d, sequence);
+    cpu_enter(d, sequence);
     if (d->is_poisoning)
         poison(d, sequence);
     d->running = sequence;

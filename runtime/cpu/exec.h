@@ -45,5 +45,6 @@ struct Device {
 };
 
 char *cpu_tensor(const Device *d, int tensor);      // its first byte
+void  cpu_enter(Device *d, int sequence);           // as DeviceClass.enter
 bool  cpu_run(Device *d, int sequence, char err[DEVICE_ERROR]);
 #endif

@@ -143,7 +143,8 @@ static void check_fc_dw(KernelUnitCase *u, const FcKernels *all)
 static void check_fc_update(KernelUnitCase *u, const FcKernels *all)
 {
     KernelCase *k = all->update;
-    struct { StepState state; ParamRates rates[2]; } state = { .rates[FC_PARAM] = { 0.1f, 0.9f, 0.01f, 0 } };
+    static struct { StepState state; ParamRates rates[2]; } state;     // outlives the unit's pointer
+    state.rates[FC_PARAM] = (ParamRates){ 0.1f, 0.9f, 0.01f, 0 };
     Node *param = k->group.nodes[1]->in[0];
     double *g = weight_gradient(u, k), *v = case_zeros(u, param->shape), *want = case_zeros(u, param->shape);
     float *w = case_fill(u, k, param, 9);
