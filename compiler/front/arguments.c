@@ -128,7 +128,7 @@ static Value wrong_word(Elab *e, const Ast *a, const char *stage, const char *pa
     elab_error(e, a->at, "E408", "`%s` of `%s` cannot be `%s`%s%s%s", param, stage, got,
                nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
     if (nearest)
-        diag_fix(e->diag, a->at, "%s", nearest);
+        diag_fix(e->diag, a->name_at, "%s", nearest);
     else
         elab_known(e, "it is one of", list, count);
     return nearest ? value_word(nearest) : UNKNOWN;
@@ -180,13 +180,26 @@ static Value init_argument(Elab *e, const Ast *a, const char *stage, const Stage
                       value_describe(e->arena, v));
 }
 
+// A name that is nearly one in scope is that one misspelt, and reported as such.
+static bool near_a_bound_name(Elab *e, const char *word)
+{
+    for (Scope *s = e->scope; s; s = s->outer) {
+        int count;
+        const char *const *names = names_list(&s->names, e->arena, &count);
+        if (text_nearest(word, names, count))
+            return true;
+    }
+    return false;
+}
+
 Value argument_value(Elab *e, const Ast *a, const char *stage, const StageParameter *p)
 {
     if (p->type == TYPE_WORD)
         return word_argument(e, a, stage, p);
     if (p->type == TYPE_INIT || p->type == TYPE_BIAS)
         return init_argument(e, a, stage, p);
-    bool free_word = a->kind == AST_NAME && !scope_find(e->scope, a->text) && strcmp(a->text, "in");
+    bool free_word = a->kind == AST_NAME && !scope_find(e->scope, a->text) && strcmp(a->text, "in") &&
+                     !near_a_bound_name(e, a->text);
     if (free_word && !built_in_find(a->text) && !names_find(&e->items, a->text))
         return elab_error(e, a->at, "E405", "`%s` of `%s` is a number; nothing is called `%s` here",
                           p->name, stage, a->text);

@@ -143,7 +143,22 @@ Node *build_relu(Elab *e, StageUse *u)    { return build_simple(e, u, OP_RELU); 
 Node *build_tanh(Elab *e, StageUse *u)    { return build_simple(e, u, OP_TANH); }
 Node *build_sigmoid(Elab *e, StageUse *u) { return build_simple(e, u, OP_SIGMOID); }
 Node *build_flatten(Elab *e, StageUse *u) { return build_simple(e, u, OP_FLATTEN); }
-Node *build_softmax(Elab *e, StageUse *u) { return build_simple(e, u, OP_SOFTMAX); }
+
+// Stages that mix maps need all of them.
+static bool refuses_split(Elab *e, const StageUse *u)
+{
+    if (!split_is_local(e, u->in[0]))
+        return false;
+    elab_error(e, u->at, "E209", "`%s` needs all maps; in %s each part holds its own", u->stage->name,
+               e->split->text);
+    diag_help(e->diag, "put `all` before it, or move it out of the split");
+    return true;
+}
+
+Node *build_softmax(Elab *e, StageUse *u)
+{
+    return refuses_split(e, u) ? NULL : build_simple(e, u, OP_SOFTMAX);
+}
 
 static Node *build_window(Elab *e, StageUse *u, Op op, const Argument *size)
 {
@@ -215,11 +230,8 @@ Node *build_scale(Elab *e, StageUse *u)
 Node *build_slice(Elab *e, StageUse *u)
 {
     int64_t first = use_count(u, "first"), count = use_count(u, "count"), all = u->in[0]->shape.c;
-    if (split_is_local(e, u->in[0])) {
-        elab_error(e, u->at, "E209", "slice counts maps of a whole tensor; this one is split");
-        diag_help(e->diag, "put `all` before it");
+    if (refuses_split(e, u))
         return NULL;
-    }
     if (first + count > all) {
         elab_error(e, u->at, "E313", "maps %lld to %lld of %lld", (long long)first,
                    (long long)(first + count - 1), (long long)all);

@@ -212,19 +212,22 @@ bool data_recipe(Elab *e, const Ast *data, DataRecipe *out)
     const Ast *body = data->children[0];
     bool fine = body->kind == AST_BODY;
     e->scope = scope_open(e->arena, e->globals);
-    for (int i = 0; fine && i < body->count; i++) {
+    for (int i = 0; body->kind == AST_BODY && i < body->count; i++) {
         const Ast *s = body->children[i];
         if (s->kind == AST_LET)
             elab_bind(e, s->text, BOUND_LET, eval(e, s->children[0]), s->name_at);
         else if (s->kind == AST_BIND && s->count == 1)
             fine = read_part(e, s, out) && fine;
-        else if (s->kind != AST_ERROR)
-            elab_error(e, s->at, "E503", "a data section is made of `train = ...`, `test = ...` and so on");
+        else if (s->kind == AST_ERROR)
+            fine = false;
+        else
+            fine = diag_error(e->diag, s->at, "E503", "a data section is made of `train = ...`, `test = ...` "
+                              "and so on");
     }
     e->scope = e->globals;
     if (fine && out->train.count == 0 && out->test.count == 0) {
         elab_error(e, data->name_at, "E503", "data `%s` says nothing about `train` and `test`", data->text);
         fine = false;
     }
-    return fine && !e->diag->errors;
+    return fine;
 }

@@ -208,4 +208,8 @@ bool formula_compile(Elab *e, const Ast *a, const TrainNames *names, Expr *out);
 bool train_recipe(Elab *e, const Ast *train, Recipe *out);       // e->graph: the net, or NULL
 bool data_recipe(Elab *e, const Ast *data, DataRecipe *out);
 bool train_metrics(Elab *e, const Ast *train, Metric **metrics, int *count);
+
+// --- unused.c -----------------------------------------------------------------------------------
+void unused_report(const Names *declared, Diag *d);              // of all nets and blocks of a file
+void unused_dropout(const Graph *g, Diag *d);                    // dropout as the last layer
 #endif

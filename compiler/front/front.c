@@ -68,8 +68,9 @@ bool front_recipe(const AstFile *file, const FrontOptions *options, Arena *arena
 
 // --- everything a file holds --------------------------------------------------------------------
 
-static void check_net(const AstFile *file, const FrontOptions *options, const Ast *net, Arena *arena,
-                      Diag *diag)
+// `declared` gathers what the nets and blocks of the file declare and use.
+static void check_net(const AstFile *file, const FrontOptions *options, const Ast *net, Names *declared,
+                      Arena *arena, Diag *diag)
 {
     FrontOptions o = *options;
     o.net = net->text;
@@ -77,20 +78,26 @@ static void check_net(const AstFile *file, const FrontOptions *options, const As
     Elab *e = ARENA_NEW(arena, Elab);
     int before = diag->errors;
     elab_open(e, file, &o, arena, diag);
-    net_graph(e, net, GRAPH_TRAIN);
+    e->declared = *declared;
+    Graph *g = net_graph(e, net, GRAPH_TRAIN);
+    *declared = e->declared;
     const Ast *train = item_train(file, net->text);
-    if (diag->errors > before || !train)
+    if (diag->errors == before)
+        unused_dropout(g, diag);
+    if (!train || net->kind != AST_NET)
         return;
-    net_add_loss(e, net, train);
+    if (diag->errors == before)
+        net_add_loss(e, net, train);
     Recipe recipe;
     front_recipe(file, &o, arena, diag, &recipe);
 }
 
-static void check_block(const AstFile *file, const FrontOptions *o, const Ast *block, Arena *arena,
-                        Diag *diag)
+static void check_block(const AstFile *file, const FrontOptions *o, const Ast *block, Names *declared,
+                        Arena *arena, Diag *diag)
 {
     Elab *e = ARENA_NEW(arena, Elab);
     elab_open(e, file, o, arena, diag);
+    e->declared = *declared;
     e->graph = graph_new(arena, diag, block->text, GRAPH_PREDICT, 1);
     names_open(&e->layers, arena);
     names_open(&e->params, arena);
@@ -98,6 +105,7 @@ static void check_block(const AstFile *file, const FrontOptions *o, const Ast *b
     names_open(&namer.counts, arena);
     e->namer = &namer;
     call_block_unknown(e, block);
+    *declared = e->declared;
 }
 
 static void check_data(const AstFile *file, const FrontOptions *o, const Ast *data, Arena *arena,
@@ -127,15 +135,20 @@ static void check_train(const AstFile *file, const FrontOptions *o, const Ast *t
 bool front_check(const AstFile *file, const FrontOptions *o, Arena *arena, Diag *diag)
 {
     int before = diag->errors;
+    Names declared;
+    names_open(&declared, arena);
     for (int i = 0; i < file->count; i++) {
         const Ast *item = file->items[i];
         switch (item->kind) {
-        case AST_NET:   check_net(file, o, item, arena, diag);   break;
-        case AST_BLOCK: check_block(file, o, item, arena, diag); break;
-        case AST_DATA:  check_data(file, o, item, arena, diag);  break;
-        case AST_TRAIN: check_train(file, o, item, arena, diag); break;
-        default:        break;
+        case AST_NET:
+        case AST_DERIVE: check_net(file, o, item, &declared, arena, diag);   break;
+        case AST_BLOCK:  check_block(file, o, item, &declared, arena, diag); break;
+        case AST_DATA:   check_data(file, o, item, arena, diag);             break;
+        case AST_TRAIN:  check_train(file, o, item, arena, diag);            break;
+        default:         break;
         }
     }
+    if (diag->errors == before)
+        unused_report(&declared, diag);
     return diag->errors == before;
 }

@@ -222,21 +222,28 @@ static Value concat_branches(Elab *e, const Ast *body, Value *parts, int count)
     return value_tensor(concat->build(e, &u));
 }
 
+static bool is_pipe(const Ast *s)
+{
+    return s->kind == AST_PIPE || s->kind == AST_TAILED || s->kind == AST_NAME || s->kind == AST_CALL ||
+           s->kind == AST_FOR || s->kind == AST_IF;
+}
+
 static Value run_statements(Elab *e, const Ast *body, BodyKind kind)
 {
     Value *parts = ARENA_ARRAY(e->arena, Value, body->count + 1);
     const Ast *last = NULL;
     int count = 0;
+    Value in = e->in;
     for (int i = 0; i < body->count && !e->stopped; i++) {
         Value v = UNKNOWN;
-        if (!run_statement(e, body->children[i], &v))
+        bool chains = last && kind != BODY_BRANCH;      // go on as though the `->` were there
+        e->in = chains && is_pipe(body->children[i]) ? parts[count - 1] : in;
+        bool counts = run_statement(e, body->children[i], &v);
+        e->in = in;
+        if (!counts)
             continue;
-        bool complain = last && kind != BODY_BRANCH && parts[count - 1].kind != VALUE_UNKNOWN &&
-                        body->children[i]->kind != AST_ERROR;
-        if (complain) {
+        if (chains && body->children[i]->kind != AST_ERROR && last->kind != AST_ERROR)
             never_used(e, last, body->children[i]);
-            v = UNKNOWN;
-        }
         last = body->children[i];
         parts[count++] = v;
     }

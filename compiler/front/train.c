@@ -409,11 +409,11 @@ bool train_recipe(Elab *e, const Ast *train, Recipe *out)
     *r = (TrainRecipe){ .net = train->text, .data = train->names[0], .batch = 128, .at = train->at,
                         .seed = e->options->seed };
     const Ast *body = train->children[0];
-    if (body->kind != AST_BODY || !train_metrics(e, train, &r->metrics, &r->metric_count))
+    if (body->kind != AST_BODY)
         return false;
     Train t = { .e = e, .out = r, .names = { r } };
     e->scope = scope_open(e->arena, e->globals);
-    bool fine = true;
+    bool fine = train_metrics(e, train, &r->metrics, &r->metric_count);
     for (int pass = 0; pass < 2; pass++) {       // events see the settings, wherever those stand
         for (int i = 0; i < body->count; i++)
             if (is_event(body->children[i]) == (pass == 1))

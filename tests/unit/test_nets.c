@@ -1,0 +1,176 @@
+// The nets of nets/ against published counts: parameters, multiply-adds, shapes, what a split is
+// equal to. The figures are those of docs/nets.md.
+#include "front/front.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+typedef struct {
+    Arena   arena;
+    jmp_buf exhausted;
+    Diag    diag;
+    AstFile *file;
+} Front;
+
+static void open_front(Front *f)
+{
+    arena_open(&f->arena, 0, &f->exhausted);
+    if (setjmp(f->exhausted))
+        fail_msg("out of memory");
+    diag_open(&f->diag, &f->arena);
+}
+
+static Graph *graph_of(Front *f, const char *path, const FrontOptions *o, GraphMode mode)
+{
+    f->file = front_parse(&f->arena, &f->diag, path);
+    assert_non_null(f->file);
+    Graph *g = front_graph(f->file, o, mode, &f->arena, &f->diag);
+    if (!g)
+        diag_print(&f->diag, stderr, false);
+    assert_non_null(g);
+    return g;
+}
+
+static int64_t parameters_of(const Graph *g)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < g->param_count; i++)
+        sum += shape_count(g->params[i]->shape);
+    return sum;
+}
+
+static int64_t macs_of(const Graph *g)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < g->count; i++)
+        if (op_table[g->nodes[i]->op]->cost)
+            sum += op_table[g->nodes[i]->op]->cost(g->nodes[i]).macs;
+    return sum;
+}
+
+static const struct { const char *path; int64_t parameters, macs; } published[] = {
+    { "nets/alexnet.net", 60965224, 724406816 },
+    { "nets/alexnet_caffe.net", 60965224, 724406816 },
+    { "nets/alexnet_owt.net", 61100840, 714188480 },
+    { "nets/lenet.net", 431080, 2293000 },
+    { "nets/vgg16.net", 138357544, 15470264320 },
+    { "nets/cifar_quick.net", 145578, 12354176 },
+};
+
+static void counts_are_those_published(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        Front f;
+        open_front(&f);
+        FrontOptions o = { .batch = 1 };
+        Graph *g = graph_of(&f, published[i].path, &o, GRAPH_TRAIN);
+        assert_int_equal(parameters_of(g), published[i].parameters);
+        assert_int_equal(macs_of(g), published[i].macs);
+        assert_non_null(g->loss);
+        arena_close(&f.arena);
+    }
+}
+
+static void recipes_are_read(void **state)
+{
+    (void)state;
+    static const char *const more[] = { "nets/digits.net" };
+    for (size_t i = 0; i < sizeof published / sizeof *published + 1; i++) {
+        const char *path = i ? published[i - 1].path : more[0];
+        Front f;
+        Recipe r;
+        open_front(&f);
+        f.file = front_parse(&f.arena, &f.diag, path);
+        FrontOptions o = { .seed = 1 };
+        assert_true(front_check(f.file, &o, &f.arena, &f.diag));
+        assert_true(front_recipe(f.file, &o, &f.arena, &f.diag, &r));
+        assert_int_equal(f.diag.warnings, 0);
+        assert_true(r.has_train);
+        assert_true(r.data.train.count > 0);
+        arena_close(&f.arena);
+    }
+}
+
+static const Node *node_called(const Graph *g, const char *name)
+{
+    for (int i = 0; i < g->count; i++)
+        if (!strcmp(g->nodes[i]->name, name))
+            return g->nodes[i];
+    fail_msg("no node %s", name);
+    return NULL;
+}
+
+// Consumers of a local tensor are grouped; those of a whole one are not; lrn is per part.
+static void a_split_is_a_grouped_net(void **state)
+{
+    (void)state;
+    static const struct { const char *conv; int groups; } convs[] = {
+        { "conv1", 1 }, { "conv2", 2 }, { "conv3", 1 }, { "conv4", 2 }, { "conv5", 2 },
+        { "fc1", 1 }, { "fc2", 1 }, { "fc3", 1 },
+    };
+    Front f;
+    open_front(&f);
+    FrontOptions o = { .batch = 4 };
+    Graph *g = graph_of(&f, "nets/alexnet.net", &o, GRAPH_TRAIN);
+    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++)
+        assert_int_equal(node_called(g, convs[i].conv)->attr.conv.groups, convs[i].groups);
+    assert_int_equal(node_called(g, "lrn1")->attr.lrn.parts, 2);
+    assert_int_equal(node_called(g, "conv1")->split->parts, 2);
+    assert_null(node_called(g, "fc3")->split);
+    assert_int_equal(g->device_count, 2);
+    assert_int_equal(g->metric_count, 2);
+    arena_close(&f.arena);
+}
+
+static void the_softmax_is_folded_while_training(void **state)
+{
+    (void)state;
+    for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++) {
+        Front f;
+        open_front(&f);
+        FrontOptions o = { .batch = 2 };
+        Graph *g = graph_of(&f, "nets/lenet.net", &o, (GraphMode)mode);
+        assert_string_equal(g->scores->name, "fc2.bias");
+        assert_true((g->outputs[0].node == g->scores) == (mode == GRAPH_TRAIN));
+        assert_true((g->label == NULL) == (mode == GRAPH_PREDICT));
+        arena_close(&f.arena);
+    }
+}
+
+static void the_command_line_overrides(void **state)
+{
+    (void)state;
+    static const Override over[] = { { "classes", "10" }, { "solver.lr", "0.5" }, { "epochs", "3" } };
+    Front f;
+    Recipe r;
+    open_front(&f);
+    FrontOptions o = { .batch = 8, .overrides = over, .override_count = 3 };
+    Graph *g = graph_of(&f, "nets/vgg16.net", &o, GRAPH_TEST);
+    assert_int_equal(g->batch, 8);
+    assert_int_equal(g->outputs[0].shape.c, 10);
+    f.diag = (Diag){ .arena = &f.arena, .sources = f.diag.sources, .source_count = f.diag.source_count,
+                     .source_capacity = f.diag.source_capacity };
+    bool fine = front_recipe(f.file, &o, &f.arena, &f.diag, &r);
+    if (!fine)
+        diag_print(&f.diag, stderr, false);
+    assert_true(fine);
+    assert_int_equal(r.train.batch, 8);
+    assert_int_equal(r.train.epochs, 3);
+    arena_close(&f.arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_are_those_published),
+        cmocka_unit_test(recipes_are_read),
+        cmocka_unit_test(a_split_is_a_grouped_net),
+        cmocka_unit_test(the_softmax_is_folded_while_training),
+        cmocka_unit_test(the_command_line_overrides),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
