@@ -1,0 +1,24 @@
+// What verbs that run a net share: options, compiling with the diagnostics printed, a session.
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+#include "cli/options.h"
+#include "cli/verb.h"
+#include "compile.h"
+#include "runtime/session.h"
+
+typedef struct {
+    const char *path, *net, *target, *map, *colour;
+    int64_t     batch, seed, threads;
+    Pairs       set, data;
+    bool        no_fuse;
+} RunOptions;
+
+// Compiles; prints what is wrong. EXIT_OK or the verb's exit code. Always followed by compile_close.
+int      run_compile(Compilation *c, const RunOptions *o, unsigned modes);
+// Prints why when it returns NULL.
+Session *run_open(const Compilation *c, const RunOptions *o);
+// Prints a fault at its place in the .net file.
+void     run_refuse(Compilation *c, Span at, const char *text, const char *colour);
+const char *run_data_path(const RunOptions *o, const char *name);       // --data name=PATH; NULL
+char       *run_folder(const char *path, char *to, size_t size);        // of a file, without the slash
+#endif

@@ -1,0 +1,245 @@
+// cleave train FILE.net, cleave test FILE.net WEIGHTS
+#include "cli/run.h"
+#include "runtime/train/checkpoint.h"
+#include "runtime/train/train.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+    if (stop_signal)                              // the second one does not wait
+        _exit(128 + number);
+    stop_signal = number;
+}
+
+typedef struct {
+    RunOptions  run;
+    const char *out, *resume, *bad;
+    int64_t     epochs, steps;
+    const TrainRecipe *recipe;
+    bool        terminal;
+    double      test_error;                       // of the last test; -1: none yet
+} TrainVerb;
+
+// --- what is printed ---------------------------------------------------------------------------------
+
+static void print_metrics(const TrainVerb *v, const TrainReport *r)
+{
+    for (int i = 0; i < v->recipe->metric_count && i < SESSION_METRICS; i++)
+        if (v->recipe->metrics[i].kind == METRIC_TOP)
+            printf("  top-%d error %.2f %%", v->recipe->metrics[i].k, 100 * (1 - r->metrics[i]));
+}
+
+static void told(void *context, const TrainReport *r)
+{
+    TrainVerb *v = context;
+    if (v->terminal && r->kind != TRAIN_STEP)
+        fputs("\r\033[K", stderr);
+    switch (r->kind) {
+    case TRAIN_STEP:
+        if (v->terminal && (r->step % 16 == 0 || r->step == r->steps))
+            fprintf(stderr, "\repoch %lld: step %lld of %lld, loss %.4f, %.0f images/s",
+                    (long long)r->epoch + 1, (long long)r->step, (long long)r->steps, r->loss,
+                    r->images_per_second);
+        return;
+    case TRAIN_EPOCH:
+        printf("epoch %lld: loss %.4f", (long long)r->epoch, r->loss);
+        print_metrics(v, r);
+        printf("  %.0f images/s", r->images_per_second);
+        if (r->waited > 0.05)
+            printf("  (waited for data %.0f %% of the time)", 100 * r->waited);
+        break;
+    case TRAIN_TESTED:
+        printf("test after epoch %lld: loss %.4f", (long long)r->epoch, r->loss);
+        print_metrics(v, r);
+        v->test_error = v->recipe->metric_count ? 1 - r->metrics[0] : -1;
+        break;
+    case TRAIN_SAVED:
+        printf("saved %s", r->text);
+        break;
+    case TRAIN_WARNED:
+        fprintf(stderr, "cleave: warning: %s\n", r->text);
+        return;
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+// --- data ----------------------------------------------------------------------------------------------
+
+static bool open_data(Compilation *c, TrainVerb *v, bool train, Data *data)
+{
+    char err[DATA_ERROR], folder[4096];
+    Span at = NO_SPAN;
+    const Sequence *s = &c->program->sequences[0];
+    Shape image = s->inputs[0].shape;
+    image.n = 1;
+    int classes = 0;
+    for (int g = 0; g < 3 && !classes; g++)
+        if (c->graphs[g] && c->graphs[g]->scores)
+            classes = (int)c->graphs[g]->scores->shape.c;
+    DataOptions o = { .recipe = &c->recipe.data, .folder = run_folder(v->run.path, folder, sizeof folder),
+                      .train_path = run_data_path(&v->run, "train"),
+                      .test_path = run_data_path(&v->run, "test"), .train = train, .test = true,
+                      .image = image, .classes = classes, .skip_bad = v->bad && !strcmp(v->bad, "skip"),
+                      .threads = v->run.threads ? (int)v->run.threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
+                      .cache_bytes = DATA_CACHE_BYTES };
+    if (data_open(data, &o, &at, err))
+        return true;
+    run_refuse(c, at, err, v->run.colour);
+    return false;
+}
+
+static TrainOptions train_options(TrainVerb *v, const Data *data)
+{
+    return (TrainOptions){ .data = data, .epochs = v->epochs, .steps = v->steps, .out = v->out,
+                           .resume = v->resume, .loader_threads = 2,
+                           .skip_bad = v->bad && !strcmp(v->bad, "skip"), .stop = &stop_signal,
+                           .tell = told, .context = v };
+}
+
+// --- train ---------------------------------------------------------------------------------------------
+
+static int end_of(TrainEnd end, const char *err, const TrainVerb *v)
+{
+    if (end == TRAIN_DONE && v->test_error >= 0)
+        printf("test error %.2f %% (test accuracy %.2f %%)\n", 100 * v->test_error, 100 * (1 - v->test_error));
+    if (end == TRAIN_STOPPED)
+        return 128 + stop_signal;
+    if (end != TRAIN_DONE)
+        fprintf(stderr, "cleave: %s\n", err);
+    return end == TRAIN_DONE ? EXIT_OK : end == TRAIN_NUMERICAL ? EXIT_NUMERICAL : EXIT_RUN;
+}
+
+static int train_with(Compilation *c, TrainVerb *v)
+{
+    Data data = { 0 };
+    char err[TRAIN_ERROR];
+    Session *s = run_open(c, &v->run);
+    if (!s)
+        return EXIT_MACHINE;
+    int code = EXIT_INPUT;
+    if (open_data(c, v, true, &data)) {
+        struct sigaction action = { .sa_handler = on_signal };
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        TrainOptions o = train_options(v, &data);
+        code = end_of(train_run(s, &o, err), err, v);
+    }
+    data_close(&data);
+    session_close(s);
+    return code;
+}
+
+static int check_recipe(Compilation *c, TrainVerb *v)
+{
+    char err[TRAIN_ERROR];
+    Span at = NO_SPAN;
+    if (!c->recipe.has_train) {
+        fprintf(stderr, "cleave: %s has no train section\n", v->run.path);
+        return EXIT_INPUT;
+    }
+    if (!train_accepts(&c->recipe, &at, err)) {
+        run_refuse(c, at, err, v->run.colour);
+        return EXIT_INPUT;
+    }
+    v->recipe = &c->recipe.train;
+    if (v->out && mkdir(v->out, 0777) != 0 && access(v->out, W_OK) != 0) {
+        fprintf(stderr, "cleave: cannot write to the folder %s\n", v->out);
+        return EXIT_RUN;
+    }
+    return EXIT_OK;
+}
+
+#define RUN_OPTIONS(o) SHOW_COLOUR(&(o).colour), WITH_NET(&(o).net), WITH_TARGET(&(o).target), \
+    WITH_BATCH(&(o).batch), WITH_SET(&(o).set), WITH_DATA(&(o).data), WITH_MAP(&(o).map), \
+    WITH_THREADS(&(o).threads), WITH_SEED(&(o).seed)
+
+int verb_train(int argc, char **argv)
+{
+    TrainVerb v = { .run.seed = 1, .test_error = -1, .terminal = isatty(2) };
+    Option options[] = {
+        RUN_OPTIONS(v.run), WITH_STEPS(&v.steps),
+        { "epochs", OPTION_COUNT, &v.epochs, "N", "stop after so many epochs", "the file's" },
+        { "out", OPTION_TEXT, &v.out, "FOLDER", "where checkpoints and run.jsonl go", "the working folder" },
+        { "resume", OPTION_TEXT, &v.resume, "FILE", "go on from this checkpoint, bit for bit", "start anew" },
+        { "bad", OPTION_TEXT, &v.bad, "WHAT", "a damaged image: stop or skip", "stop" },
+    };
+    Usage usage = { .verb = "train", .operands = "FILE.net", .least = 1, .most = 1,
+                    .what = "Trains the net that the file's train section names.",
+                    .example = "cleave train nets/digits.net --out runs/digits",
+                    .options = options, .option_count = sizeof options / sizeof *options };
+    int first, code;
+    if (!options_parse(&usage, argc, argv, &first, &code))
+        return code;
+    static Compilation c;
+    v.run.path = argv[first];
+    code = run_compile(&c, &v.run, 1 << GRAPH_TRAIN | 1 << GRAPH_TEST);
+    if (code == EXIT_OK)
+        code = check_recipe(&c, &v);
+    if (code == EXIT_OK)
+        code = train_with(&c, &v);
+    compile_close(&c);
+    return code;
+}
+
+// --- test ------------------------------------------------------------------------------------------------
+
+static int test_with(Compilation *c, TrainVerb *v, const char *weights)
+{
+    Data data = { 0 };
+    char err[TRAIN_ERROR];
+    TrainReport report;
+    Session *s = run_open(c, &v->run);
+    if (!s)
+        return EXIT_MACHINE;
+    int code = EXIT_INPUT;
+    if (!checkpoint_load(s, weights, NULL, err)) {
+        fprintf(stderr, "cleave: %s\n", err);
+    } else if (open_data(c, v, false, &data)) {
+        TrainOptions o = train_options(v, &data);
+        code = EXIT_RUN;
+        if (train_test(s, &o, &report, err)) {
+            printf("loss %.4f", report.loss);
+            print_metrics(v, &report);
+            printf("  %.0f images/s\n", report.images_per_second);
+            code = EXIT_OK;
+        } else {
+            fprintf(stderr, "cleave: %s\n", err);
+        }
+    }
+    data_close(&data);
+    session_close(s);
+    return code;
+}
+
+int verb_test(int argc, char **argv)
+{
+    TrainVerb v = { .run.seed = 1 };
+    Option options[] = { RUN_OPTIONS(v.run),
+        { "bad", OPTION_TEXT, &v.bad, "WHAT", "a damaged image: stop or skip", "stop" } };
+    Usage usage = { .verb = "test", .operands = "FILE.net WEIGHTS.safetensors", .least = 2, .most = 2,
+                    .what = "Loss and errors of saved weights on the test set.",
+                    .example = "cleave test nets/digits.net runs/digits/digits-30.safetensors",
+                    .options = options, .option_count = sizeof options / sizeof *options };
+    int first, code;
+    if (!options_parse(&usage, argc, argv, &first, &code))
+        return code;
+    static Compilation c;
+    v.run.path = argv[first];
+    code = run_compile(&c, &v.run, 1 << GRAPH_TEST);
+    v.recipe = &c.recipe.train;
+    if (code == EXIT_OK && !c.recipe.has_train) {
+        fprintf(stderr, "cleave: %s has no train section\n", v.run.path);
+        code = EXIT_INPUT;
+    }
+    if (code == EXIT_OK)
+        code = test_with(&c, &v, argv[first + 1]);
+    compile_close(&c);
+    return code;
+}

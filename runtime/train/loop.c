@@ -1,0 +1,440 @@
+// Epochs, steps and events of a run.
+#include "runtime/train/train.h"
+#include "runtime/data/loader.h"
+#include "runtime/rates.h"
+#include "runtime/train/checkpoint.h"
+#include "runtime/train/log.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { KEPT_PATHS = 64 };
+
+typedef struct {
+    Session            *s;
+    const Program      *p;
+    const TrainRecipe  *recipe;
+    const TrainOptions *o;
+    char               *err;
+    int                 sequence;
+    Rates               rates;
+    double             *fixed;
+    ParamRates         *param_rates;
+    bool               *was_true;      // by event: its condition at the last look
+    Log                *log;
+    int64_t             epoch, step;   // finished
+    SessionResult       sum;           // of the epoch so far
+    double              last_loss, last_metrics[SESSION_METRICS], test_loss;
+    char               *kept[KEPT_PATHS];
+    int                 kept_count;
+    bool                stopping;
+} Run;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// --- variables of expressions -------------------------------------------------------------------------
+
+static bool look_up(void *context, const char *name, double *value)
+{
+    const Run *r = context;
+    if (!strcmp(name, "loss"))
+        *value = r->last_loss;
+    else if (!strcmp(name, "test_loss"))
+        *value = r->test_loss;
+    else if (!strcmp(name, "epochs"))
+        *value = (double)r->recipe->epochs;
+    else {
+        for (int i = 0; i < r->recipe->metric_count && i < SESSION_METRICS; i++)
+            if (!strcmp(r->recipe->metrics[i].name, name)) {
+                *value = r->last_metrics[i];
+                return true;
+            }
+        return false;
+    }
+    return true;
+}
+
+static bool update_rates(Run *r)
+{
+    if (!rates_all(&r->rates, r->p, (double)r->epoch, (double)r->step, look_up, r, r->param_rates, r->err))
+        return false;
+    session_set_rates(r->s, r->param_rates);
+    return true;
+}
+
+// --- reports --------------------------------------------------------------------------------------------
+
+static void fill_report(const Run *r, const SessionResult *sum, TrainReport *report)
+{
+    double images = sum->images > 0 ? sum->images : 1;
+    report->epoch = r->epoch;
+    report->epochs = r->o->epochs ? r->o->epochs : r->recipe->epochs;
+    report->loss = sum->loss / images;
+    for (int i = 0; i < r->recipe->metric_count && i < SESSION_METRICS; i++)
+        report->metrics[i] = sum->metrics[i] / images;
+}
+
+static void add_result(SessionResult *sum, const SessionResult *one)
+{
+    sum->loss += one->loss;
+    sum->images += one->images;
+    for (int i = 0; i < SESSION_METRICS; i++)
+        sum->metrics[i] += one->metrics[i];
+}
+
+static void tell(const Run *r, const TrainReport *report)
+{
+    if (r->o->tell)
+        r->o->tell(r->o->context, report);
+}
+
+// --- testing --------------------------------------------------------------------------------------------
+
+static bool test_batches(Session *s, int sequence, Loader *loader, SessionResult *sum, char *err)
+{
+    Batch *b;
+    err[0] = 0;
+    while ((b = loader_next(loader, err))) {
+        SessionResult one;
+        const float *inputs[] = { b->images };
+        bool fine = session_run(s, sequence, inputs, b->labels, &one, err);
+        loader_done(loader, b);
+        if (!fine)
+            return false;
+        add_result(sum, &one);
+    }
+    return err[0] == 0;
+}
+
+bool train_test(Session *s, const TrainOptions *o, TrainReport *report, char err[TRAIN_ERROR])
+{
+    int sequence = session_find_sequence(s, SEQUENCE_TEST, 0);
+    if (sequence < 0 || !o->data->has_test) {
+        snprintf(err, TRAIN_ERROR, "there is no test set");
+        return false;
+    }
+    LoaderOptions l = { .batch = session_program(s)->sequences[sequence].batch, .testing = true,
+                        .skip_bad = o->skip_bad, .threads = o->loader_threads, .ahead = 3 };
+    Loader *loader = loader_open(&o->data->test, &l, err);
+    if (!loader)
+        return false;
+    SessionResult sum = { 0 };
+    double start = now();
+    bool fine = test_batches(s, sequence, loader, &sum, err);
+    loader_close(loader);
+    Run r = { .recipe = &session_program(s)->recipe.train, .o = o };
+    *report = (TrainReport){ .kind = TRAIN_TESTED };
+    fill_report(&r, &sum, report);
+    report->images_per_second = sum.images / (now() - start);
+    return fine;
+}
+
+static bool test_now(Run *r)
+{
+    TrainReport report;
+    if (!r->o->data->has_test)
+        return true;
+    if (!train_test(r->s, r->o, &report, r->err))
+        return false;
+    report.epoch = r->epoch;
+    report.epochs = r->recipe->epochs;
+    r->test_loss = report.loss;
+    log_result(r->log, "test", r->recipe, &report, r->step);
+    tell(r, &report);
+    return true;
+}
+
+// --- saving ---------------------------------------------------------------------------------------------
+
+static char *path_of(const Run *r, const char *pattern)
+{
+    char *path = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&path, &size);
+    if (!out)
+        return NULL;
+    if (r->o->out)
+        fprintf(out, "%s/", r->o->out);
+    for (const char *c = pattern; *c; ) {
+        if (!strncmp(c, "{epoch}", 7)) {
+            fprintf(out, "%lld", (long long)r->epoch);
+            c += 7;
+        } else if (!strncmp(c, "{step}", 6)) {
+            fprintf(out, "%lld", (long long)r->step);
+            c += 6;
+        } else {
+            fputc(*c++, out);
+        }
+    }
+    fclose(out);
+    return path;
+}
+
+// Deletes the oldest of the files that a `keep` has counted out.
+static void forget_old(Run *r, char *path, int keep)
+{
+    if (r->kept_count == KEPT_PATHS || (keep > 0 && r->kept_count >= keep)) {
+        if (keep > 0 && strcmp(r->kept[0], path))
+            unlink(r->kept[0]);
+        free(r->kept[0]);
+        memmove(r->kept, r->kept + 1, (size_t)(r->kept_count - 1) * sizeof *r->kept);
+        r->kept_count--;
+    }
+    r->kept[r->kept_count++] = path;
+}
+
+static bool save_now(Run *r, const char *pattern, int keep)
+{
+    char *path = path_of(r, pattern);
+    CheckpointState state = { r->epoch, r->step, session_seed(r->s),
+                              { r->p->plan_hash[0], r->p->plan_hash[1] } };
+    if (!path || !checkpoint_save(r->s, path, &state, r->err)) {
+        free(path);
+        return false;
+    }
+    TrainReport report = { .kind = TRAIN_SAVED, .epoch = r->epoch, .text = path };
+    log_save(r->log, path, r->epoch, r->step);
+    tell(r, &report);
+    forget_old(r, path, keep);
+    return true;
+}
+
+// --- events -----------------------------------------------------------------------------------------------
+
+static bool act(Run *r, const Action *a)
+{
+    switch (a->kind) {
+    case ACTION_SET:
+        return rates_evaluate(&r->rates, &a->value, (double)r->epoch, (double)r->step, look_up, r,
+                              &r->fixed[a->setting], r->err);
+    case ACTION_TEST:
+        return test_now(r);
+    case ACTION_SAVE:
+        return save_now(r, a->path, a->keep);
+    case ACTION_STOP:
+        r->stopping = true;
+        return true;
+    case ACTION_PRINT:
+        return true;
+    }
+    return true;
+}
+
+static bool fire(Run *r, const Event *e)
+{
+    for (int i = 0; i < e->action_count; i++)
+        if (!act(r, &e->actions[i]))
+            return false;
+    return true;
+}
+
+static bool look_at_conditions(Run *r)
+{
+    for (int i = 0; i < r->recipe->event_count; i++) {
+        const Event *e = &r->recipe->events[i];
+        double truth;
+        if (e->kind != EVENT_WHEN)
+            continue;
+        if (!rates_evaluate(&r->rates, &e->condition, (double)r->epoch, (double)r->step, look_up, r, &truth,
+                            r->err))
+            return false;
+        bool is_true = truth != 0 && !isnan(truth);
+        bool fires = is_true && !r->was_true[i];
+        r->was_true[i] = is_true;
+        if (fires && !fire(r, e))
+            return false;
+    }
+    return true;
+}
+
+static bool count_periods(Run *r, EventKind kind, int64_t done)
+{
+    for (int i = 0; i < r->recipe->event_count; i++) {
+        const Event *e = &r->recipe->events[i];
+        if (e->kind == kind && done % e->period == 0 && !fire(r, e))
+            return false;
+    }
+    return true;
+}
+
+// --- steps ------------------------------------------------------------------------------------------------
+
+static bool run_step(Run *r, Loader *loader, TrainEnd *end)
+{
+    Batch *b = loader_next(loader, r->err);
+    if (!b)
+        return false;
+    for (int i = 0; i < b->bad && i < LOADER_BAD; i++) {
+        TrainReport warning = { .kind = TRAIN_WARNED, .text = b->bad_text[i] };
+        tell(r, &warning);
+    }
+    SessionResult one;
+    const float *inputs[] = { b->images };
+    bool fine = update_rates(r) && session_run(r->s, r->sequence, inputs, b->labels, &one, r->err);
+    loader_done(loader, b);
+    if (!fine)
+        return false;
+    if (one.stopped) {
+        snprintf(r->err, TRAIN_ERROR, "the loss is not finite at step %lld (epoch %lld); nothing was applied",
+                 (long long)r->step + 1, (long long)r->epoch + 1);
+        *end = TRAIN_NUMERICAL;
+        return false;
+    }
+    r->step++;
+    add_result(&r->sum, &one);
+    return true;
+}
+
+static bool is_over(const Run *r)
+{
+    return r->stopping || (r->o->stop && *r->o->stop) || (r->o->steps && r->step >= r->o->steps);
+}
+
+static bool run_epoch(Run *r, Loader *loader, int64_t steps, TrainEnd *end)
+{
+    double start = now(), waited = loader_waited(loader);
+    r->sum = (SessionResult){ 0 };
+    if (!look_at_conditions(r))
+        return false;
+    TrainReport report = { 0 };
+    while (r->step < (r->epoch + 1) * steps && !is_over(r)) {
+        if (!run_step(r, loader, end))
+            return false;
+        report = (TrainReport){ .kind = TRAIN_STEP, .step = r->step - r->epoch * steps, .steps = steps };
+        fill_report(r, &r->sum, &report);
+        report.images_per_second = r->sum.images / (now() - start);
+        tell(r, &report);
+        if (!count_periods(r, EVENT_EVERY_STEPS, r->step))
+            return false;
+    }
+    if (r->step < (r->epoch + 1) * steps)
+        return true;
+    r->epoch++;
+    fill_report(r, &r->sum, &report);
+    report.kind = TRAIN_EPOCH;
+    report.waited = (loader_waited(loader) - waited) / (now() - start);
+    r->last_loss = report.loss;
+    memcpy(r->last_metrics, report.metrics, sizeof r->last_metrics);
+    log_result(r->log, "epoch", r->recipe, &report, r->step);
+    tell(r, &report);
+    return count_periods(r, EVENT_EVERY_EPOCHS, r->epoch);
+}
+
+static TrainEnd run_epochs(Run *r, Loader *loader, int64_t steps)
+{
+    TrainEnd end = TRAIN_FAILED;
+    int64_t epochs = r->o->epochs ? r->o->epochs : r->recipe->epochs;
+    while ((epochs == 0 || r->epoch < epochs) && !is_over(r))
+        if (!run_epoch(r, loader, steps, &end))
+            return end;
+    if (!r->o->stop || !*r->o->stop)
+        return TRAIN_DONE;
+    return save_now(r, "interrupted.safetensors", 0) ? TRAIN_STOPPED : TRAIN_FAILED;
+}
+
+// --- the run ------------------------------------------------------------------------------------------------
+
+static bool resume(Run *r)
+{
+    CheckpointState state;
+    if (!r->o->resume)
+        return true;
+    if (!checkpoint_load(r->s, r->o->resume, &state, r->err))
+        return false;
+    r->epoch = state.epoch;
+    r->step = state.step;
+    session_set_step(r->s, (uint64_t)state.step);
+    session_set_seed(r->s, state.seed);
+    return true;
+}
+
+static TrainEnd run_with_loader(Run *r)
+{
+    int batch = r->p->sequences[r->sequence].batch;
+    LoaderOptions l = { .batch = batch, .first = r->step, .seed = session_seed(r->s),
+                        .skip_bad = r->o->skip_bad, .threads = r->o->loader_threads, .ahead = 4 };
+    Loader *loader = loader_open(&r->o->data->train, &l, r->err);
+    if (!loader)
+        return TRAIN_FAILED;
+    TrainEnd end = run_epochs(r, loader, loader_epoch_batches(&r->o->data->train, batch, false));
+    loader_close(loader);
+    return end;
+}
+
+static bool open_run(Run *r)
+{
+    size_t settings = (size_t)r->recipe->setting_count + 1, events = (size_t)r->recipe->event_count + 1;
+    r->fixed = calloc(settings, sizeof *r->fixed);
+    r->was_true = calloc(events, sizeof *r->was_true);
+    r->param_rates = calloc((size_t)r->p->param_count + 1, sizeof *r->param_rates);
+    if (!r->fixed || !r->was_true || !r->param_rates) {
+        snprintf(r->err, TRAIN_ERROR, "out of memory");
+        return false;
+    }
+    rates_open(&r->rates, r->recipe, r->fixed);
+    return resume(r);
+}
+
+static void close_run(Run *r)
+{
+    for (int i = 0; i < r->kept_count; i++)
+        free(r->kept[i]);
+    free(r->fixed);
+    free(r->was_true);
+    free(r->param_rates);
+    log_close(r->log);
+}
+
+TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
+{
+    const Program *p = session_program(s);
+    Run r = { .s = s, .p = p, .recipe = &p->recipe.train, .o = o, .err = err,
+              .sequence = session_find_sequence(s, SEQUENCE_TRAIN, 0), .test_loss = NAN, .last_loss = NAN };
+    TrainEnd end = TRAIN_FAILED;
+    err[0] = 0;
+    if (open_run(&r)) {
+        r.log = log_open(o->out, o->resume ? r.step : -1, p, session_seed(s));
+        end = run_with_loader(&r);
+        log_end(r.log, end, r.epoch, r.step);
+    }
+    close_run(&r);
+    return end;
+}
+
+// --- what it cannot do yet --------------------------------------------------------------------------------------
+
+static bool evaluates(const Expr *e)
+{
+    for (int i = 0; i < e->count; i++)
+        if (e->steps[i].code == EXPR_CALL && !expr_function(e->steps[i].name, NULL, NULL))
+            return false;
+    return true;
+}
+
+static bool refuse(Span where, const char *what, Span *at, char *err)
+{
+    *at = where;
+    snprintf(err, TRAIN_ERROR, "%s cannot be done while training yet", what);
+    return false;
+}
+
+bool train_accepts(const Recipe *recipe, Span *at, char err[TRAIN_ERROR])
+{
+    const TrainRecipe *t = &recipe->train;
+    for (int i = 0; i < t->event_count; i++) {
+        const Event *e = &t->events[i];
+        if (!evaluates(&e->condition))
+            return refuse(e->at, "`plateau`", at, err);
+        for (int k = 0; k < e->action_count; k++)
+            if (e->actions[k].kind == ACTION_SET && strchr(t->settings[e->actions[k].setting].scope, '.'))
+                return refuse(e->actions[k].at, "changing an argument of a data stage", at, err);
+    }
+    return data_accepts(&recipe->data, at, err);
+}

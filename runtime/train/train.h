@@ -1,0 +1,44 @@
+// The training loop: epochs, steps, events, tests, checkpoints, the log. Prints nothing: what
+// happens is told to the caller.
+#ifndef RUNTIME_TRAIN_TRAIN_H
+#define RUNTIME_TRAIN_TRAIN_H
+#include "runtime/data/data.h"
+#include "runtime/session.h"
+#include <signal.h>
+
+enum { TRAIN_ERROR = 512 };
+
+typedef enum { TRAIN_STEP, TRAIN_EPOCH, TRAIN_TESTED, TRAIN_SAVED, TRAIN_WARNED } TrainNews;
+
+typedef struct {
+    TrainNews   kind;
+    int64_t     epoch, epochs;         // epochs finished, in all (0: no end is set)
+    int64_t     step, steps;           // steps of this epoch done, in all
+    double      loss;                  // mean over the images since the last news of this kind
+    double      metrics[SESSION_METRICS];      // shares, in order of the recipe's
+    double      images_per_second;
+    double      waited;                // share of the time that the step waited for data
+    const char *text;                  // TRAIN_SAVED: the path; TRAIN_WARNED: what
+} TrainReport;
+
+typedef struct {
+    const Data *data;
+    int64_t     epochs, steps;         // 0: the recipe's epochs; no limit of steps
+    const char *out;                   // folder of checkpoints and run.jsonl; NULL: the working folder
+    const char *resume;                // a checkpoint, or NULL
+    int         loader_threads;
+    bool        skip_bad;
+    volatile sig_atomic_t *stop;       // set by a signal: finish the step, save, return
+    void      (*tell)(void *context, const TrainReport *r);
+    void       *context;
+} TrainOptions;
+
+typedef enum { TRAIN_DONE, TRAIN_STOPPED, TRAIN_FAILED, TRAIN_NUMERICAL } TrainEnd;
+
+// Trains until the epochs, the steps or an event end it. TRAIN_FAILED and TRAIN_NUMERICAL fill err.
+TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR]);
+// One pass over the test set: mean loss and metrics over its images. False with err filled.
+bool     train_test(Session *s, const TrainOptions *o, TrainReport *r, char err[TRAIN_ERROR]);
+// False, with the place and the reason, when a recipe asks for what the loop cannot do yet.
+bool     train_accepts(const Recipe *r, Span *at, char err[TRAIN_ERROR]);
+#endif
