@@ -108,7 +108,8 @@ static TrainOptions train_options(TrainVerb *v, const Data *data)
 static int end_of(TrainEnd end, const char *err, const TrainVerb *v)
 {
     if (end == TRAIN_DONE && v->test_error >= 0)
-        printf("test error %.2f %% (test accuracy %.2f %%)\n", 100 * v->test_error, 100 * (1 - v->test_error));
+        printf("test error %.2f %% (test accuracy %.2f %%)\n", 100 * v->test_error,
+               100 * (1 - v->test_error));
     if (end == TRAIN_STOPPED)
         return 128 + stop_signal;
     if (end != TRAIN_DONE)

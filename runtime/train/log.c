@@ -55,8 +55,9 @@ Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed)
     l->out = out;
     snprintf(plan, sizeof plan, "%016llx%016llx", (unsigned long long)p->plan_hash[0],
              (unsigned long long)p->plan_hash[1]);
-    write_line(l, json_pack("{s:i, s:s, s:s, s:s, s:I, s:I}", "schema", 1, "event", step >= 0 ? "resume" : "start",
-                            "net", p->net, "plan", plan, "seed", (json_int_t)seed, "step",
+    const char *event = step >= 0 ? "resume" : "start";
+    write_line(l, json_pack("{s:i, s:s, s:s, s:s, s:I, s:I}", "schema", 1, "event", event, "net", p->net,
+                            "plan", plan, "seed", (json_int_t)seed, "step",
                             (json_int_t)(step > 0 ? step : 0)));
     return l;
 }

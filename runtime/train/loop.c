@@ -39,7 +39,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-// --- variables of expressions -------------------------------------------------------------------------
+// --- variables of expressions -------------------------------------------------------------------
 
 static bool look_up(void *context, const char *name, double *value)
 {
@@ -69,7 +69,7 @@ static bool update_rates(Run *r)
     return true;
 }
 
-// --- reports --------------------------------------------------------------------------------------------
+// --- reports ------------------------------------------------------------------------------------
 
 static void fill_report(const Run *r, const SessionResult *sum, TrainReport *report)
 {
@@ -95,7 +95,7 @@ static void tell(const Run *r, const TrainReport *report)
         r->o->tell(r->o->context, report);
 }
 
-// --- testing --------------------------------------------------------------------------------------------
+// --- testing ------------------------------------------------------------------------------------
 
 static bool test_batches(Session *s, int sequence, Loader *loader, SessionResult *sum, char *err)
 {
@@ -151,7 +151,7 @@ static bool test_now(Run *r)
     return true;
 }
 
-// --- saving ---------------------------------------------------------------------------------------------
+// --- saving -------------------------------------------------------------------------------------
 
 static char *path_of(const Run *r, const char *pattern)
 {
@@ -206,7 +206,7 @@ static bool save_now(Run *r, const char *pattern, int keep)
     return true;
 }
 
-// --- events -----------------------------------------------------------------------------------------------
+// --- events -------------------------------------------------------------------------------------
 
 static bool act(Run *r, const Action *a)
 {
@@ -264,7 +264,7 @@ static bool count_periods(Run *r, EventKind kind, int64_t done)
     return true;
 }
 
-// --- steps ------------------------------------------------------------------------------------------------
+// --- steps --------------------------------------------------------------------------------------
 
 static bool run_step(Run *r, Loader *loader, TrainEnd *end)
 {
@@ -339,7 +339,7 @@ static TrainEnd run_epochs(Run *r, Loader *loader, int64_t steps)
     return save_now(r, "interrupted.safetensors", 0) ? TRAIN_STOPPED : TRAIN_FAILED;
 }
 
-// --- the run ------------------------------------------------------------------------------------------------
+// --- the run ------------------------------------------------------------------------------------
 
 static bool resume(Run *r)
 {
@@ -408,7 +408,7 @@ TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
     return end;
 }
 
-// --- what it cannot do yet --------------------------------------------------------------------------------------
+// --- what it cannot do yet ----------------------------------------------------------------------
 
 static bool evaluates(const Expr *e)
 {
