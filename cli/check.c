@@ -15,7 +15,7 @@ static int check_file(Arena *arena, const char *path, const CheckOptions *o)
     diag_open(&diag, arena);
     FrontOptions front = options_front(NULL, 0, 1, &o->set);
     AstFile *file = front_parse(arena, &diag, path);
-    if (file && !diag.errors)
+    if (file)
         front_check(file, &front, arena, &diag);
     if (o->json)
         diag_print_json(&diag, stdout);

@@ -82,7 +82,7 @@ static void check_net(const AstFile *file, const FrontOptions *options, const As
     Graph *g = net_graph(e, net, GRAPH_TRAIN);
     *declared = e->declared;
     const Ast *train = item_train(file, net->text);
-    if (diag->errors == before)
+    if (diag->errors == 0)
         unused_dropout(g, diag);
     if (!train || net->kind != AST_NET)
         return;
@@ -148,7 +148,7 @@ bool front_check(const AstFile *file, const FrontOptions *o, Arena *arena, Diag 
         default:         break;
         }
     }
-    if (diag->errors == before)
+    if (diag->errors == 0)
         unused_report(&declared, diag);
     return diag->errors == before;
 }

@@ -117,7 +117,8 @@ static bool scope_exists(Train *t, const char *scope, Span at)
     if (!strcmp(scope, "solver") || !strcmp(scope, "biases"))
         return true;
     const Graph *g = t->e->graph;
-    if (!g)
+    bool whole = g && g->scores;                 // else some layers never came to be: reported already
+    if (!whole || (t->e->diag->errors && names_find(&t->e->layers, scope)))
         return true;
     const char **known = ARENA_ARRAY(t->e->arena, const char *, g->param_count + 2);
     int count = 0;
@@ -149,19 +150,30 @@ static bool setting_exists(Train *t, const Ast *s)
     return false;
 }
 
+// After a mistake in a solver its rates still count as set: what reads them is no mistake.
+static bool assume_solver(Train *t, const char *scope, Span at)
+{
+    for (int i = 0; i < 3; i++) {
+        const char *name = arena_printf(t->e->arena, "%s.%s", scope, rates[i]);
+        if (find_setting(t->out, name) < 0)
+            put_setting(t, name, (Expr){ 0 }, at);
+    }
+    return false;
+}
+
 // `solver = sgd(lr = 0.01, momentum = 0.9, decay = 0.0005)`
 static bool read_solver(Train *t, const Ast *s)
 {
     const Ast *call = s->children[0], *slots[3];
     if (call->kind != AST_CALL || strcmp(call->text, "sgd")) {
         elab_error(t->e, call->at, "E507", "the solver is sgd(lr = ..., momentum = ..., decay = ...)");
-        return false;
+        return assume_solver(t, s->text, s->at);
     }
     if (!arguments_sort(t->e, call, 0, rates, 3, slots))
-        return false;
+        return assume_solver(t, s->text, s->at);
     if (!slots[0] && !strcmp(s->text, "solver")) {
         elab_error(t->e, call->at, "E404", "`sgd` needs its argument `lr`");
-        return false;
+        return assume_solver(t, s->text, s->at);
     }
     bool fine = true;
     for (int i = 0; i < 3; i++) {
@@ -172,7 +184,7 @@ static bool read_solver(Train *t, const Ast *s)
         if (fine)
             put_setting(t, arena_printf(t->e->arena, "%s.%s", s->text, rates[i]), value, slots[i]->at);
     }
-    return fine;
+    return fine || assume_solver(t, s->text, s->at);
 }
 
 static bool read_setting(Train *t, const Ast *s)
@@ -215,11 +227,13 @@ static bool unknown_bind(Train *t, const Ast *s)
     const char *nearest = text_nearest(s->text, known, 7);
     elab_error(t->e, s->name_at, "E506", "a train section has no `%s`%s%s%s", s->text,
                nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
-    if (nearest)
-        diag_fix(t->e->diag, s->name_at, "%s", nearest);
-    else
+    if (!nearest) {
         elab_known(t->e, "it has", known, 7);
-    return false;
+        return false;
+    }
+    diag_fix(t->e->diag, s->name_at, "%s", nearest);
+    bool solver = !strcmp(nearest, "solver") || !strcmp(nearest, "biases");
+    return solver && assume_solver(t, nearest, s->at);
 }
 
 static bool read_bind(Train *t, const Ast *s)
