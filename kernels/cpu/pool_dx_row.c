@@ -16,7 +16,7 @@ NOINLINE void OWN(pool_dx_row)(void *const *t, float *row, long n, long b, long 
     long last = (y + PAD_TOP) / STRIDE_H < OUT_H - 1 ? (y + PAD_TOP) / STRIDE_H : OUT_H - 1;
     long before = y + PAD_TOP - KERNEL_H;          // windows end before y up to before / STRIDE_H
     for (long oy = before < 0 ? 0 : before / STRIDE_H + 1; oy <= last; oy++) {
-        long i = y + PAD_TOP - oy * STRIDE_H;      // the row of the window that y is
+        long tap = (y + PAD_TOP - oy * STRIDE_H) * KERNEL_W;   // of the window's row that y is
         for (long ox = 0; ox < OUT_W; ox++) {
             real dy = r_load(t[ARG_DY], AT_DY(n, b, oy, ox));
 #if IS_MAX
@@ -29,9 +29,10 @@ NOINLINE void OWN(pool_dx_row)(void *const *t, float *row, long n, long b, long 
             _Pragma("GCC unroll 8")
             for (long j = 0; j < KERNEL_W; j++) {
 #if IS_MAX
-                real part = r_keep(place == r_int((int32_t)(i * KERNEL_W + j)), dy);
+                real part = r_keep(place == r_int((int32_t)(tap + j)), dy);
 #else
                 real part = dy;
+                (void)tap;
 #endif
                 r_store(at, j * V, r_load(at, j * V) + part);
             }

@@ -1,0 +1,192 @@
+// Every memory-bound body against the evaluator's plain double loops: random nets of pools,
+// normalisations, pointwise chains, concatenations and slices, fused and unfused, for every
+// instruction set this machine runs. The nets' channels, pieces and batches rarely fill vectors.
+#include "pass/pass.h"
+#include "reference/kernel_graph.h"
+#include "reference/small_net.h"
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+enum { NETS = 20, UNIT_NETS = 4, LEAST_RUNS = 10 };
+
+static unsigned draw(unsigned *seed, unsigned below)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % below;
+}
+
+// --- random nets --------------------------------------------------------------------------------
+
+static Node *pooled(SmallNet *s, Node *x, unsigned *seed, Op op)
+{
+    int size = (int)(x->shape.h < x->shape.w ? x->shape.h : x->shape.w);
+    int kernel = 1 + (int)draw(seed, (unsigned)(size < 4 ? size : 4));
+    Window w = small_window(kernel, 1 + (int)draw(seed, 3), kernel > 1 ? (int)draw(seed, 2) : 0);
+    w.round_up = draw(seed, 2);
+    if (kernel > 2 && draw(seed, 2))
+        w.kernel_w--;
+    Node with = { .attr.pool.window = w };
+    return small_op1(s, op, &with, x);
+}
+
+static Node *normalised(SmallNet *s, Node *x, unsigned *seed, Op op)
+{
+    static const double betas[] = { 0.75, 0.5, 1, 0.6 };
+    LrnAttr a = { 1 + 2 * (int)draw(seed, op == OP_LRN ? 9 : 3), 1 + draw(seed, 2), 0.01 * (1 + draw(seed, 40)),
+                  betas[draw(seed, 4)], 1 };
+    if (op == OP_LRN && draw(seed, 3) == 0 && x->shape.c % 2 == 0)
+        a.parts = 2;
+    Node with = { .attr.lrn = a };
+    return small_op1(s, op, &with, x);
+}
+
+static Node *dropped(SmallNet *s, Node *x, unsigned *seed)
+{
+    Node with = { .attr.dropout = { 0.25, draw(seed, 2), 0x1234567u + draw(seed, 1000), 0, x->shape.c } };
+    return small_op1(s, OP_DROPOUT, &with, x);
+}
+
+// Two activations of x, the one behind the other's end, of which a slice goes on.
+static Node *beside(SmallNet *s, Node *x, unsigned *seed)
+{
+    Node *both[] = { small_op1(s, OP_TANH, NULL, x), small_op1(s, OP_SIGMOID, NULL, x) };
+    Node *all = small_op(s, OP_CONCAT, NULL, 2, both);
+    int64_t first = x->shape.c % 16 ? draw(seed, (unsigned)x->shape.c) : 16;    // whole blocks
+    Node with = { .attr.slice = { first, x->shape.c } };
+    return draw(seed, 2) ? all : small_op1(s, OP_SLICE, &with, all);
+}
+
+static Node *with_itself(SmallNet *s, Node *x, unsigned *seed)
+{
+    Node *in[] = { x, small_op1(s, OP_TANH, NULL, x) };
+    return small_op(s, draw(seed, 2) ? OP_ADD : OP_MUL, NULL, 2, in);
+}
+
+static Node *stage(SmallNet *s, Node *x, unsigned *seed)
+{
+    Node scale = { .attr.pointwise = { 0.5, 0.25 } };
+    switch (draw(seed, 12)) {
+    case 0: case 1: return pooled(s, normalised(s, x, seed, OP_LRN), seed, OP_MAX_POOL);
+    case 2: return normalised(s, small_op1(s, OP_RELU, NULL, x), seed, OP_LRN);
+    case 3: return normalised(s, x, seed, OP_LRN_MAP);
+    case 4: return pooled(s, x, seed, OP_MAX_POOL);
+    case 5: return pooled(s, small_op1(s, OP_RELU, NULL, x), seed, OP_MEAN_POOL);
+    case 6: return small_op1(s, OP_SIGMOID, NULL, x);
+    case 7: return beside(s, x, seed);
+    case 8: return with_itself(s, x, seed);
+    case 9: return dropped(s, x, seed);
+    case 10: return small_op1(s, OP_SOFTMAX, NULL, x);
+    default: return small_op1(s, OP_SCALE, &scale, x);
+    }
+}
+
+static void build(SmallNet *s, unsigned seed)
+{
+    Node *x = small_input(s, 2 + draw(&seed, 3), 5 + draw(&seed, 8), 5 + draw(&seed, 8));
+    int64_t maps = draw(&seed, 3) ? 2 + draw(&seed, 40) : 32;
+    x = small_bias(s, small_conv(s, x, maps, 1, small_window(3, 1, 1)));
+    if (maps == 32)
+        x = beside(s, x, &seed);
+    for (int i = 0; i < 4; i++)
+        x = stage(s, x, &seed);
+    x = small_bias(s, small_fc(s, x, 2 + draw(&seed, 40)));
+    x = dropped(s, small_op1(s, OP_TANH, NULL, x), &seed);
+    small_loss(s, small_bias(s, small_fc(s, x, 2 + draw(&seed, 30))));
+}
+
+// --- running them ---------------------------------------------------------------------------------
+
+static int runs[64];                     // by row of cpu_bodies
+
+static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, unsigned seed, bool fuse)
+{
+    const char *name = arena_printf(&s->arena, "net %u%s", seed, fuse ? "" : ", unfused");
+    s->g = graph_new(&s->arena, &s->diag, name, GRAPH_TRAIN, 1 + (int)(seed * 5 % 19));
+    graph_device(s->g, "gpu0");
+    build(s, seed * 7919u + 17u);
+    PassTarget t = { u->target->vector, u->target->registers, fuse, false, true };
+    if (!pass_run(s->g, &t, NULL)) {
+        diag_print(&s->diag, stderr, false);
+        fail_msg("%s: refused", name);
+    }
+    Evaluator *e = evaluator_open(&s->arena, s->g);
+    evaluator_fill(e, seed);
+    e->frozen = true;
+    evaluator_run(e);
+    return kernel_graph_add(u, s->g, e);
+}
+
+static void count_runs(const KernelGraph *k)
+{
+    for (int i = 0; i < k->graph->group_count; i++)
+        for (int b = 0; k->kernels[i] && cpu_bodies[b].name; b++)
+            runs[b] += cpu_bodies[b].name == k->kernels[i]->body;
+}
+
+// Some nets in one unit.
+static void run_unit(const CpuTarget *target, unsigned first, bool fuse)
+{
+    SmallNet s = { 0 };
+    KernelUnitCase u;
+    KernelGraph *nets[UNIT_NETS];
+    if (setjmp(s.exhausted))
+        fail_msg("out of memory");
+    arena_open(&s.arena, 0, &s.exhausted);
+    diag_open(&s.diag, &s.arena);
+    unit_open(&u, &s.arena, target);
+    for (unsigned i = 0; i < UNIT_NETS; i++)
+        nets[i] = add_net(&u, &s, first + i, fuse);
+    if (!unit_compile(&u, NULL))
+        fail_msg("%s", u.err);
+    for (int i = 0; i < UNIT_NETS; i++) {
+        kernel_graph_check(&u, nets[i]);
+        count_runs(nets[i]);
+    }
+    unit_close(&u);
+    arena_close(&s.arena);
+}
+
+static void run_fused(const CpuTarget *target, bool fallback)
+{
+    (void)fallback;
+    for (unsigned i = 0; i < NETS; i += UNIT_NETS)
+        run_unit(target, i, true);
+}
+
+static void test_fused(void **state)
+{
+    (void)state;
+    case_on_every_target(run_fused, false);
+}
+
+static void test_unfused(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 12; i += UNIT_NETS)
+        run_unit(cpu_target_native(), i, false);
+}
+
+// The nets above do reach every body that they are there for.
+static void test_reach(void **state)
+{
+    (void)state;
+    for (int b = 0; cpu_bodies[b].name; b++) {
+        Pattern p = cpu_bodies[b].pattern;
+        bool is_contraction = p == PATTERN_CONTRACTION || p == PATTERN_WEIGHTS
+                              || p == PATTERN_FC_WEIGHTS || p == PATTERN_FC_UPDATE;
+        if (!is_contraction && strcmp(cpu_bodies[b].name, "flip") && runs[b] < LEAST_RUNS)
+            fail_msg("%s ran %d times only", cpu_bodies[b].name, runs[b]);
+        if (!is_contraction)
+            print_message("%s: %d\n", cpu_bodies[b].name, runs[b]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fused), cmocka_unit_test(test_unfused), cmocka_unit_test(test_reach),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
