@@ -39,6 +39,7 @@ int verb_show(int argc, char **argv)
         SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net), WITH_TARGET(&o.target),
         WITH_BATCH(&o.batch), WITH_SEED(&o.seed), WITH_SET(&o.set),
         { "after", OPTION_TEXT, &o.after, "PASS", "the graph after this pass (show graph)", "all passes" },
+        { "mode", OPTION_TEXT, &o.mode, "MODE", "train, test or predict (show graph)", "train" },
     };
     Usage usage = { .verb = "show", .operands = "NOUN FILE.net [LAYER|LINE]", .least = 2, .most = 3,
                     .what = "Shows what a stage of the compiler makes of a file.",

@@ -135,15 +135,14 @@ static Node *param_rows(Placing *p, const Node *old, const Node *user, const Spo
     return on_device(p, *own, s);
 }
 
-// What `user` reads at this spot where the logical graph says `in`.
-static Node *value_at(Placing *p, const Node *in, const Node *user, const Spot *s)
+// What `user` reads at this spot where the logical graph says `in`, on the device that has it.
+static Node *value_of(Placing *p, const Node *in, const Node *user, const Spot *s)
 {
     if (in->op == OP_PARAM)
         return param_rows(p, in, user, s);
     if (op_has(in->op, OP_SOURCE))
         return input_on(p, in, s);
-    Node **parts = p->parts[in->id];
-    return on_device(p, p->count[in->id] > 1 ? parts[s->part] : parts[0], s);
+    return p->parts[in->id][p->count[in->id] > 1 ? s->part : 0];
 }
 
 // In a split, and every part holds its own channels only.
@@ -156,7 +155,7 @@ static bool is_local(const Placing *p, const Node *in)
 static Node *gather(Placing *p, const Node *old, const Node *in, const Spot *s)
 {
     if (!is_local(p, in))
-        return value_at(p, in, old, s);
+        return on_device(p, value_of(p, in, old, s), s);
     int parts = p->count[in->id];
     Node **all = ARENA_ARRAY(p->g->arena, Node *, parts);
     for (int i = 0; i < parts; i++)
@@ -171,6 +170,7 @@ static Node *gather(Placing *p, const Node *old, const Node *in, const Spot *s)
 // --- nodes of a split --------------------------------------------------------------------------------
 
 // A grouped contraction over a whole value: the part reads the channels of its own groups only.
+// They are cut out where the value is, so that no other channel crosses. NULL: reported.
 static Node *own_groups(Placing *p, const Node *old, const Spot *s, Node *in, int *groups)
 {
     int64_t all = *groups, first, channels;
@@ -186,18 +186,20 @@ static Node *own_groups(Placing *p, const Node *old, const Spot *s, Node *in, in
         diag_error(p->g->diag, old->at, "E210", "%s has %d groups, %s has %d parts",
                    old->layer->name, *groups, s->split->text, s->parts);
         diag_help(p->g->diag, "one of the two must be a multiple of the other");
-        return in;
+        return NULL;
     }
     const char *name = arena_printf(p->g->arena, "%s.in", spot_name(p, old, s));
-    Node *n = new_node(p, OP_SLICE, name, old, s, 1, &in);
+    Spot there = *s;
+    there.device = in->device;
+    Node *n = new_node(p, OP_SLICE, name, old, &there, 1, &in);
     n->attr.slice = (SliceAttr){ first, channels };
     graph_infer(p->g, n);
     return n;
 }
 
 // What of a node's attributes speaks of the whole: width, groups, parts, channels. `n` is a copy of
-// `old` that reads the values of the part.
-static void narrow(Placing *p, const Node *old, Node *n, const Spot *s)
+// `old` that reads the values of the part. False: reported.
+static bool narrow(Placing *p, const Node *old, Node *n, const Spot *s)
 {
     bool local = is_local(p, old->in[0]);
     if (!p->is_whole[old->id])
@@ -205,13 +207,15 @@ static void narrow(Placing *p, const Node *old, Node *n, const Spot *s)
     if (op_has(n->op, OP_CONTRACTION)) {
         if (local)
             n->attr.conv.groups /= s->parts;
-        else if (n->attr.conv.groups > 1)
-            n->in[0] = own_groups(p, old, s, n->in[0], &n->attr.conv.groups);
+        else if (n->attr.conv.groups > 1 &&
+                 !(n->in[0] = own_groups(p, old, s, n->in[0], &n->attr.conv.groups)))
+            return false;
     }
     if (local && op_has(n->op, OP_PER_PART))
         n->attr.lrn.parts /= s->parts;
     if (local && op_has(n->op, OP_RANDOM))
         n->attr.dropout.first_channel += n->attr.dropout.channels / s->parts * s->part;
+    return true;
 }
 
 // A value that is computed from whole values only, without weights, is whole itself.
@@ -228,11 +232,14 @@ static Node *lower_part(Placing *p, const Node *old, const Spot *s)
     Node narrowed = *old;
     narrowed.in = ARENA_ARRAY(p->g->arena, Node *, old->inputs);
     for (int i = 0; i < old->inputs; i++)
-        narrowed.in[i] = value_at(p, old->in[i], old, s);
-    if (s->parts > 1)
-        narrow(p, old, &narrowed, s);
+        narrowed.in[i] = value_of(p, old->in[i], old, s);
+    bool fits = s->parts == 1 || narrow(p, old, &narrowed, s);
+    for (int i = 0; fits && i < old->inputs; i++)
+        narrowed.in[i] = on_device(p, narrowed.in[i], s);
+    if (!fits)
+        narrowed.in = old->in;                        // reported: the graph goes no further
     Node *n = node_like(p, &narrowed, s, old->inputs, narrowed.in);
-    if (s->parts > 1)
+    if (s->parts > 1 && fits)
         graph_infer(p->g, n);
     return n;
 }
