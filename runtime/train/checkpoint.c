@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <libgen.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,22 +31,50 @@ static json_t *describe(Shape s, bool is_bias, int64_t from, int64_t bytes)
                      (json_int_t)from, (json_int_t)(from + bytes));
 }
 
-static json_t *metadata(const CheckpointState *c, const char *net)
+// "solver.lr=0x1.47ae147ae147bp-8 biases.lr=...": hexadecimal, so that no bit is lost.
+static json_t *changed_settings(const TrainRecipe *t, const double *fixed)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    for (int i = 0; fixed && i < t->setting_count; i++)
+        if (!isnan(fixed[i]))
+            fprintf(out, "%s=%a ", t->settings[i].name, fixed[i]);
+    fclose(out);
+    json_t *o = json_string(text);
+    free(text);
+    return o;
+}
+
+// "01": for every event of the section whether its condition held.
+static json_t *held_conditions(const TrainRecipe *t, const bool *was_true)
+{
+    char text[256] = "";
+    for (int i = 0; was_true && i < t->event_count && i < (int)sizeof text - 1; i++)
+        text[i] = was_true[i] ? '1' : '0';
+    return json_string(text);
+}
+
+static json_t *metadata(const CheckpointState *c, const Program *p)
 {
     char epoch[32], step[32], seed[32], plan[40];
     snprintf(epoch, sizeof epoch, "%" PRId64, c->epoch);
     snprintf(step, sizeof step, "%" PRId64, c->step);
     snprintf(seed, sizeof seed, "%" PRIu64, c->seed);
     snprintf(plan, sizeof plan, "%016" PRIx64 "%016" PRIx64, c->plan_hash[0], c->plan_hash[1]);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "format", "cleave 1", "net", net, "epoch", epoch,
-                     "step", step, "seed", seed, "plan", plan);
+    const TrainRecipe *t = &p->recipe.train;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "format", "cleave 1", "net",
+                     p->net, "epoch", epoch, "step", step, "seed", seed, "plan", plan, "settings",
+                     changed_settings(t, c->fixed), "conditions", held_conditions(t, c->was_true));
 }
 
 static char *make_header(const Program *p, const CheckpointState *c)
 {
     json_t *root = json_object();
     int64_t at = 0;
-    json_object_set_new(root, "__metadata__", metadata(c, p->net));
+    json_object_set_new(root, "__metadata__", metadata(c, p));
     for (int i = 0; i < 2 * p->param_count; i++) {
         const ProgramParam *param = &p->params[i / 2];
         char name[256];
@@ -193,6 +222,30 @@ static uint64_t meta_number(const Reader *r, const char *key)
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
+static const char *meta_text(const Reader *r, const char *key)
+{
+    const json_t *meta = json_object_get(r->header, "__metadata__");
+    const char *text = json_string_value(json_object_get(meta, key));
+    return text ? text : "";
+}
+
+// Takes up what changed_settings and held_conditions have written. Names that the section has no
+// longer are passed over: its author may have edited it.
+static void read_events(const Reader *r, const TrainRecipe *t, CheckpointState *c)
+{
+    const char *held = meta_text(r, "conditions"), *at = meta_text(r, "settings");
+    for (int i = 0; c->was_true && held[i] && i < t->event_count; i++)
+        c->was_true[i] = held[i] == '1';
+    for (size_t length; c->fixed && at[length = strcspn(at, "=")]; at += strspn(at, " ")) {
+        char *end;
+        double value = strtod(at + length + 1, &end);
+        for (int i = 0; i < t->setting_count; i++)
+            if (strlen(t->settings[i].name) == length && !memcmp(t->settings[i].name, at, length))
+                c->fixed[i] = value;
+        at = end;
+    }
+}
+
 static bool read_state(Reader *r, const Program *p, CheckpointState *c)
 {
     char plan[40];
@@ -201,8 +254,11 @@ static bool read_state(Reader *r, const Program *p, CheckpointState *c)
     if (!text || strcmp(text, plan))
         return fail(r->err, r->path, "it was made by another plan (another net, batch or machine): a resumed "
                     "run would not give the same numbers");
-    *c = (CheckpointState){ (int64_t)meta_number(r, "epoch"), (int64_t)meta_number(r, "step"),
-                            meta_number(r, "seed"), { p->plan_hash[0], p->plan_hash[1] } };
+    c->epoch = (int64_t)meta_number(r, "epoch");
+    c->step = (int64_t)meta_number(r, "step");
+    c->seed = meta_number(r, "seed");
+    memcpy(c->plan_hash, p->plan_hash, sizeof c->plan_hash);
+    read_events(r, &p->recipe.train, c);
     return true;
 }
 

@@ -10,6 +10,10 @@ typedef struct {
     int64_t  epoch, step;          // finished so far
     uint64_t seed;
     uint64_t plan_hash[2];         // of the program that made it
+    // What events have done so far: by setting the number that stands over its expression (NAN:
+    // none), by event whether its condition held at the last look. Both NULL, or the caller's.
+    double  *fixed;
+    bool    *was_true;
 } CheckpointState;
 
 // Written beside `path` under another name, synced, renamed; the folder is synced, too: whatever

@@ -194,7 +194,7 @@ static bool save_now(Run *r, const char *pattern, int keep)
 {
     char *path = path_of(r, pattern);
     CheckpointState state = { r->epoch, r->step, session_seed(r->s),
-                              { r->p->plan_hash[0], r->p->plan_hash[1] } };
+                              { r->p->plan_hash[0], r->p->plan_hash[1] }, r->fixed, r->was_true };
     if (!path || !checkpoint_save(r->s, path, &state, r->err)) {
         free(path);
         return false;
@@ -343,7 +343,7 @@ static TrainEnd run_epochs(Run *r, Loader *loader, int64_t steps)
 
 static bool resume(Run *r)
 {
-    CheckpointState state;
+    CheckpointState state = { .fixed = r->fixed, .was_true = r->was_true };
     if (!r->o->resume)
         return true;
     if (!checkpoint_load(r->s, r->o->resume, &state, r->err))

@@ -79,7 +79,8 @@ static void test_resume_and_threads(void **state)
 
     open_run(first, 2, folder, NULL);
     train(first, HALF);
-    CheckpointState at = { 0, HALF, 1, { first->c.program->plan_hash[0], first->c.program->plan_hash[1] } };
+    CheckpointState at = { .step = HALF, .seed = 1 };
+    memcpy(at.plan_hash, first->c.program->plan_hash, sizeof at.plan_hash);
     snprintf(path, sizeof path, "%s/half.safetensors", folder);
     if (!checkpoint_save(first->s, path, &at, first->err))
         fail_msg("%s", first->err);
