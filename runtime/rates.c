@@ -85,7 +85,9 @@ static bool find_rate(Scope *s, const ProgramParam *p, const char *field, float 
         if (!scopes[i])
             continue;
         snprintf(name, sizeof name, "%.120s.%s", scopes[i], field);
-        if (find_setting(s->rates->train, name) < 0)
+        int set = find_setting(s->rates->train, name);
+        // An event may set what the section leaves open: until then the next wider scope counts.
+        if (set < 0 || (!s->rates->train->settings[set].value.count && isnan(s->rates->fixed[set])))
             continue;
         if (!look_up(s, name, &value))
             return false;

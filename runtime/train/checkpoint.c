@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <libgen.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,50 +30,41 @@ static json_t *describe(Shape s, bool is_bias, int64_t from, int64_t bytes)
                      (json_int_t)from, (json_int_t)(from + bytes));
 }
 
-// "solver.lr=0x1.47ae147ae147bp-8 biases.lr=...": hexadecimal, so that no bit is lost.
-static json_t *changed_settings(const TrainRecipe *t, const double *fixed)
+static json_t *describe_mean(Shape s, int64_t from)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    for (int i = 0; fixed && i < t->setting_count; i++)
-        if (!isnan(fixed[i]))
-            fprintf(out, "%s=%a ", t->settings[i].name, fixed[i]);
-    fclose(out);
-    json_t *o = json_string(text);
-    free(text);
-    return o;
+    return json_pack("{s:s, s:[I,I,I], s:[I,I]}", "dtype", "F32", "shape", (json_int_t)s.c, (json_int_t)s.h,
+                     (json_int_t)s.w, "data_offsets", (json_int_t)from,
+                     (json_int_t)(from + 4 * shape_item(s)));
 }
 
-// "01": for every event of the section whether its condition held.
-static json_t *held_conditions(const TrainRecipe *t, const bool *was_true)
-{
-    char text[256] = "";
-    for (int i = 0; was_true && i < t->event_count && i < (int)sizeof text - 1; i++)
-        text[i] = was_true[i] ? '1' : '0';
-    return json_string(text);
-}
-
-static json_t *metadata(const CheckpointState *c, const Program *p)
+static json_t *metadata(const CheckpointState *c, const char *net)
 {
     char epoch[32], step[32], seed[32], plan[40];
     snprintf(epoch, sizeof epoch, "%" PRId64, c->epoch);
     snprintf(step, sizeof step, "%" PRId64, c->step);
     snprintf(seed, sizeof seed, "%" PRIu64, c->seed);
     snprintf(plan, sizeof plan, "%016" PRIx64 "%016" PRIx64, c->plan_hash[0], c->plan_hash[1]);
-    const TrainRecipe *t = &p->recipe.train;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "format", "cleave 1", "net",
-                     p->net, "epoch", epoch, "step", step, "seed", seed, "plan", plan, "settings",
-                     changed_settings(t, c->fixed), "conditions", held_conditions(t, c->was_true));
+    json_t *all = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "format", "cleave 1", "net", net, "epoch",
+                            epoch, "step", step, "seed", seed, "plan", plan);
+    if (all && c->memory)
+        json_object_set_new(all, "memory", json_string(c->memory));
+    if (all && c->class_count) {
+        json_t *names = json_array();
+        for (int i = 0; i < c->class_count; i++)
+            json_array_append_new(names, json_string(c->class_names[i]));
+        char *text = json_dumps(names, JSON_COMPACT);        // metadata are texts
+        json_object_set_new(all, "classes", json_string(text ? text : "[]"));
+        free(text);
+        json_decref(names);
+    }
+    return all;
 }
 
 static char *make_header(const Program *p, const CheckpointState *c)
 {
     json_t *root = json_object();
     int64_t at = 0;
-    json_object_set_new(root, "__metadata__", metadata(c, p));
+    json_object_set_new(root, "__metadata__", metadata(c, p->net));
     for (int i = 0; i < 2 * p->param_count; i++) {
         const ProgramParam *param = &p->params[i / 2];
         char name[256];
@@ -83,6 +73,8 @@ static char *make_header(const Program *p, const CheckpointState *c)
         json_object_set_new(root, name, describe(param->shape, param->is_bias, at, bytes));
         at += bytes;
     }
+    if (c->mean)
+        json_object_set_new(root, "data.mean", describe_mean(c->mean_shape, at));
     char *text = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     return text;
@@ -118,7 +110,10 @@ static bool write_file(Session *s, FILE *out, const CheckpointState *state, char
     bool fine = fwrite(size, 1, 8, out) == 8 && fwrite(header, 1, length, out) == length &&
                 fwrite("       ", 1, padded - length, out) == padded - length;
     free(header);
-    return fine && write_tensors(s, out, err) && fflush(out) == 0 && fsync(fileno(out)) == 0;
+    size_t mean = state->mean ? (size_t)shape_item(state->mean_shape) : 0;
+    return fine && write_tensors(s, out, err) &&
+           (!mean || fwrite(state->mean, sizeof *state->mean, mean, out) == mean) &&
+           fflush(out) == 0 && fsync(fileno(out)) == 0;
 }
 
 static bool sync_folder(const char *path)
@@ -216,50 +211,33 @@ static int64_t find_tensor(Reader *r, const char *name, const ProgramParam *p)
     return -1;
 }
 
-static uint64_t meta_number(const Reader *r, const char *key)
-{
-    const char *text = json_string_value(json_object_get(json_object_get(r->header, "__metadata__"), key));
-    return text ? strtoull(text, NULL, 10) : 0;
-}
-
 static const char *meta_text(const Reader *r, const char *key)
 {
-    const json_t *meta = json_object_get(r->header, "__metadata__");
-    const char *text = json_string_value(json_object_get(meta, key));
-    return text ? text : "";
+    return json_string_value(json_object_get(json_object_get(r->header, "__metadata__"), key));
 }
 
-// Takes up what changed_settings and held_conditions have written. Names that the section has no
-// longer are passed over: its author may have edited it.
-static void read_events(const Reader *r, const TrainRecipe *t, CheckpointState *c)
+static uint64_t meta_number(const Reader *r, const char *key)
 {
-    const char *held = meta_text(r, "conditions"), *at = meta_text(r, "settings");
-    for (int i = 0; c->was_true && held[i] && i < t->event_count; i++)
-        c->was_true[i] = held[i] == '1';
-    for (size_t length; c->fixed && at[length = strcspn(at, "=")]; at += strspn(at, " ")) {
-        char *end;
-        double value = strtod(at + length + 1, &end);
-        for (int i = 0; i < t->setting_count; i++)
-            if (strlen(t->settings[i].name) == length && !memcmp(t->settings[i].name, at, length))
-                c->fixed[i] = value;
-        at = end;
-    }
+    const char *text = meta_text(r, key);
+    return text ? strtoull(text, NULL, 10) : 0;
 }
 
 static bool read_state(Reader *r, const Program *p, CheckpointState *c)
 {
     char plan[40];
     snprintf(plan, sizeof plan, "%016" PRIx64 "%016" PRIx64, p->plan_hash[0], p->plan_hash[1]);
-    const char *text = json_string_value(json_object_get(json_object_get(r->header, "__metadata__"), "plan"));
+    const char *text = meta_text(r, "plan");
     if (!text || strcmp(text, plan))
         return fail(r->err, r->path, "it was made by another plan (another net, batch or machine): a resumed "
                     "run would not give the same numbers");
-    c->epoch = (int64_t)meta_number(r, "epoch");
-    c->step = (int64_t)meta_number(r, "step");
-    c->seed = meta_number(r, "seed");
-    memcpy(c->plan_hash, p->plan_hash, sizeof c->plan_hash);
-    read_events(r, &p->recipe.train, c);
-    return true;
+    *c = (CheckpointState){ (int64_t)meta_number(r, "epoch"), (int64_t)meta_number(r, "step"),
+                            meta_number(r, "seed"), { p->plan_hash[0], p->plan_hash[1] },
+                            .memory = NULL };
+    const char *memory = meta_text(r, "memory");
+    if (!memory)
+        return true;
+    c->memory = strdup(memory);
+    return c->memory || fail(r->err, r->path, "out of memory");
 }
 
 // Two rounds: the first only looks whether everything is there.
@@ -294,9 +272,70 @@ bool checkpoint_load(Session *s, const char *path, CheckpointState *state, char 
     if (!r.in)
         return fail(err, path, strerror(errno));
     bool resume = state != NULL;
+    if (state)
+        state->memory = NULL;
     bool fine = read_header(&r) && (!resume || read_state(&r, session_program(s), state)) &&
                 read_tensors(&r, s, resume, false) && read_tensors(&r, s, resume, true);
+    if (!fine && state) {
+        free(state->memory);
+        state->memory = NULL;
+    }
     json_decref(r.header);
     fclose(r.in);
     return fine;
+}
+
+// --- what belongs to the data -----------------------------------------------------------------------
+
+static bool read_mean(Reader *r, CheckpointData *d)
+{
+    const json_t *t = json_object_get(r->header, "data.mean"), *offsets = json_object_get(t, "data_offsets");
+    if (!t)
+        return true;
+    int64_t from = json_integer_value(json_array_get(offsets, 0));
+    int64_t to = json_integer_value(json_array_get(offsets, 1));
+    if (from < 0 || to <= from || to > r->bytes || (to - from) % 4)
+        return fail(r->err, r->path, "data.mean lies outside of the file");
+    d->mean_count = (to - from) / 4;
+    d->mean = malloc((size_t)(to - from));
+    bool fine = d->mean && fseeko(r->in, (off_t)(r->start + from), SEEK_SET) == 0 &&
+                fread(d->mean, 4, (size_t)d->mean_count, r->in) == (size_t)d->mean_count;
+    return fine || fail(r->err, r->path, "data.mean cannot be read");
+}
+
+static bool read_names(Reader *r, CheckpointData *d)
+{
+    const char *text = meta_text(r, "classes");
+    json_t *names = text ? json_loads(text, 0, NULL) : NULL;
+    size_t count = json_array_size(names);
+    bool fine = !text || json_is_array(names);
+    d->class_names = count ? calloc(count, sizeof *d->class_names) : NULL;
+    for (size_t i = 0; fine && i < count; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        fine = d->class_names && name && (d->class_names[i] = strdup(name));
+        d->class_count += fine;
+    }
+    json_decref(names);
+    return fine || fail(r->err, r->path, "the names of its classes cannot be read");
+}
+
+bool checkpoint_data(const char *path, CheckpointData *d, char err[CHECKPOINT_ERROR])
+{
+    *d = (CheckpointData){ 0 };
+    Reader r = { .path = path, .in = fopen(path, "rb"), .err = err };
+    if (!r.in)
+        return fail(err, path, strerror(errno));
+    bool fine = read_header(&r) && read_mean(&r, d) && read_names(&r, d);
+    json_decref(r.header);
+    fclose(r.in);
+    return fine;
+}
+
+void checkpoint_data_free(CheckpointData *d)
+{
+    for (int i = 0; i < d->class_count; i++)
+        free(d->class_names[i]);
+    free(d->class_names);
+    free(d->mean);
+    *d = (CheckpointData){ 0 };
 }

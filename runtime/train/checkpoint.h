@@ -10,11 +10,22 @@ typedef struct {
     int64_t  epoch, step;          // finished so far
     uint64_t seed;
     uint64_t plan_hash[2];         // of the program that made it
-    // What events have done so far: by setting the number that stands over its expression (NAN:
-    // none), by event whether its condition held at the last look. Both NULL, or the caller's.
-    double  *fixed;
-    bool    *was_true;
+    char    *memory;               // what the loop remembers, as text; NULL: nothing. Allocated by
+                                   // checkpoint_load: the caller frees it
+    // Written only; checkpoint_data reads them.
+    const float *mean;             // what the data section subtracts, tensor "data.mean"; or NULL
+    Shape    mean_shape;
+    const char *const *class_names;    // class_count of them, or NULL
+    int      class_count;
 } CheckpointState;
+
+// What a net needs to know of the data it was trained on. Absent in a file: NULL and 0.
+typedef struct {
+    float *mean;
+    int64_t mean_count;
+    char **class_names;
+    int    class_count;
+} CheckpointData;
 
 // Written beside `path` under another name, synced, renamed; the folder is synced, too: whatever
 // happens, `path` is either the old file or the whole new one. False with `err` filled.
@@ -24,4 +35,7 @@ bool checkpoint_save(Session *s, const char *path, const CheckpointState *state,
 // must be there with its shape; the file is checked before anything is written to the session.
 // With `state` the file's plan must be the program's: another one would not give the same bits.
 bool checkpoint_load(Session *s, const char *path, CheckpointState *state, char err[CHECKPOINT_ERROR]);
+// Reads them; checkpoint_data_free is right after a failure, too.
+bool checkpoint_data(const char *path, CheckpointData *d, char err[CHECKPOINT_ERROR]);
+void checkpoint_data_free(CheckpointData *d);
 #endif

@@ -4,13 +4,11 @@
 #include "runtime/rates.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/log.h"
+#include "runtime/train/memory.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-enum { KEPT_PATHS = 64 };
 
 typedef struct {
     Session            *s;
@@ -20,15 +18,10 @@ typedef struct {
     char               *err;
     int                 sequence;
     Rates               rates;
-    double             *fixed;
     ParamRates         *param_rates;
-    bool               *was_true;      // by event: its condition at the last look
     Log                *log;
     int64_t             epoch, step;   // finished
-    SessionResult       sum;           // of the epoch so far
-    double              last_loss, last_metrics[SESSION_METRICS], test_loss;
-    char               *kept[KEPT_PATHS];
-    int                 kept_count;
+    Memory              memory;
     bool                stopping;
 } Run;
 
@@ -45,15 +38,15 @@ static bool look_up(void *context, const char *name, double *value)
 {
     const Run *r = context;
     if (!strcmp(name, "loss"))
-        *value = r->last_loss;
+        *value = r->memory.last_loss;
     else if (!strcmp(name, "test_loss"))
-        *value = r->test_loss;
+        *value = r->memory.test_loss;
     else if (!strcmp(name, "epochs"))
         *value = (double)r->recipe->epochs;
     else {
         for (int i = 0; i < r->recipe->metric_count && i < SESSION_METRICS; i++)
             if (!strcmp(r->recipe->metrics[i].name, name)) {
-                *value = r->last_metrics[i];
+                *value = r->memory.last_metrics[i];
                 return true;
             }
         return false;
@@ -93,6 +86,13 @@ static void tell(const Run *r, const TrainReport *report)
 {
     if (r->o->tell)
         r->o->tell(r->o->context, report);
+}
+
+// What decides which checkpoint is the best: less is better.
+static double score_of(const Run *r, const TrainReport *report)
+{
+    bool top = r->recipe->metric_count > 0 && r->recipe->metrics[0].kind == METRIC_TOP;
+    return top ? 1 - report->metrics[0] : report->loss;
 }
 
 // --- testing ------------------------------------------------------------------------------------
@@ -145,7 +145,8 @@ static bool test_now(Run *r)
         return false;
     report.epoch = r->epoch;
     report.epochs = r->recipe->epochs;
-    r->test_loss = report.loss;
+    r->memory.test_loss = report.loss;
+    r->memory.score = score_of(r, &report);
     log_result(r->log, "test", r->recipe, &report, r->step);
     tell(r, &report);
     return true;
@@ -177,32 +178,28 @@ static char *path_of(const Run *r, const char *pattern)
     return path;
 }
 
-// Deletes the oldest of the files that a `keep` has counted out.
-static void forget_old(Run *r, char *path, int keep)
-{
-    if (r->kept_count == KEPT_PATHS || (keep > 0 && r->kept_count >= keep)) {
-        if (keep > 0 && strcmp(r->kept[0], path))
-            unlink(r->kept[0]);
-        free(r->kept[0]);
-        memmove(r->kept, r->kept + 1, (size_t)(r->kept_count - 1) * sizeof *r->kept);
-        r->kept_count--;
-    }
-    r->kept[r->kept_count++] = path;
-}
-
-static bool save_now(Run *r, const char *pattern, int keep)
+// `by` is NULL for a checkpoint that no event asked for.
+static bool save_now(Run *r, const char *pattern, const Action *by)
 {
     char *path = path_of(r, pattern);
+    char *memory = memory_text(&r->memory, r->recipe);
+    const Data *d = r->o->data;
     CheckpointState state = { r->epoch, r->step, session_seed(r->s),
-                              { r->p->plan_hash[0], r->p->plan_hash[1] }, r->fixed, r->was_true };
-    if (!path || !checkpoint_save(r->s, path, &state, r->err)) {
+                              { r->p->plan_hash[0], r->p->plan_hash[1] }, memory, d->mean,
+                              d->mean_shape, (const char *const *)d->class_names, d->class_count };
+    bool fine = path && memory && checkpoint_save(r->s, path, &state, r->err);
+    free(memory);
+    if (!fine) {
         free(path);
         return false;
     }
     TrainReport report = { .kind = TRAIN_SAVED, .epoch = r->epoch, .text = path };
     log_save(r->log, path, r->epoch, r->step);
     tell(r, &report);
-    forget_old(r, path, keep);
+    if (by)
+        memory_keep(&r->memory, by, path);
+    else
+        free(path);
     return true;
 }
 
@@ -213,11 +210,11 @@ static bool act(Run *r, const Action *a)
     switch (a->kind) {
     case ACTION_SET:
         return rates_evaluate(&r->rates, &a->value, (double)r->epoch, (double)r->step, look_up, r,
-                              &r->fixed[a->setting], r->err);
+                              &r->memory.fixed[a->setting], r->err);
     case ACTION_TEST:
         return test_now(r);
     case ACTION_SAVE:
-        return save_now(r, a->path, a->keep);
+        return save_now(r, a->path, a);
     case ACTION_STOP:
         r->stopping = true;
         return true;
@@ -246,8 +243,8 @@ static bool look_at_conditions(Run *r)
                             r->err))
             return false;
         bool is_true = truth != 0 && !isnan(truth);
-        bool fires = is_true && !r->was_true[i];
-        r->was_true[i] = is_true;
+        bool fires = is_true && !r->memory.was_true[i];
+        r->memory.was_true[i] = is_true;
         if (fires && !fire(r, e))
             return false;
     }
@@ -288,7 +285,7 @@ static bool run_step(Run *r, Loader *loader, TrainEnd *end)
         return false;
     }
     r->step++;
-    add_result(&r->sum, &one);
+    add_result(&r->memory.sum, &one);
     return true;
 }
 
@@ -300,16 +297,19 @@ static bool is_over(const Run *r)
 static bool run_epoch(Run *r, Loader *loader, int64_t steps, TrainEnd *end)
 {
     double start = now(), waited = loader_waited(loader);
-    r->sum = (SessionResult){ 0 };
-    if (!look_at_conditions(r))
-        return false;
+    if (r->step == r->epoch * steps) {               // else: resumed within an epoch
+        r->memory.sum = (SessionResult){ 0 };
+        if (!look_at_conditions(r))
+            return false;
+    }
+    int before = r->memory.sum.images;
     TrainReport report = { 0 };
     while (r->step < (r->epoch + 1) * steps && !is_over(r)) {
         if (!run_step(r, loader, end))
             return false;
         report = (TrainReport){ .kind = TRAIN_STEP, .step = r->step - r->epoch * steps, .steps = steps };
-        fill_report(r, &r->sum, &report);
-        report.images_per_second = r->sum.images / (now() - start);
+        fill_report(r, &r->memory.sum, &report);
+        report.images_per_second = (r->memory.sum.images - before) / (now() - start);
         tell(r, &report);
         if (!count_periods(r, EVENT_EVERY_STEPS, r->step))
             return false;
@@ -317,11 +317,13 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps, TrainEnd *end)
     if (r->step < (r->epoch + 1) * steps)
         return true;
     r->epoch++;
-    fill_report(r, &r->sum, &report);
+    fill_report(r, &r->memory.sum, &report);
     report.kind = TRAIN_EPOCH;
     report.waited = (loader_waited(loader) - waited) / (now() - start);
-    r->last_loss = report.loss;
-    memcpy(r->last_metrics, report.metrics, sizeof r->last_metrics);
+    r->memory.last_loss = report.loss;
+    memcpy(r->memory.last_metrics, report.metrics, sizeof r->memory.last_metrics);
+    if (!r->o->data->has_test)
+        r->memory.score = score_of(r, &report);
     log_result(r->log, "epoch", r->recipe, &report, r->step);
     tell(r, &report);
     return count_periods(r, EVENT_EVERY_EPOCHS, r->epoch);
@@ -336,18 +338,24 @@ static TrainEnd run_epochs(Run *r, Loader *loader, int64_t steps)
             return end;
     if (!r->o->stop || !*r->o->stop)
         return TRAIN_DONE;
-    return save_now(r, "interrupted.safetensors", 0) ? TRAIN_STOPPED : TRAIN_FAILED;
+    return save_now(r, "interrupted.safetensors", NULL) ? TRAIN_STOPPED : TRAIN_FAILED;
 }
 
 // --- the run ------------------------------------------------------------------------------------
 
 static bool resume(Run *r)
 {
-    CheckpointState state = { .fixed = r->fixed, .was_true = r->was_true };
+    CheckpointState state;
     if (!r->o->resume)
         return true;
     if (!checkpoint_load(r->s, r->o->resume, &state, r->err))
         return false;
+    bool fine = !state.memory || memory_read(&r->memory, r->recipe, state.memory);
+    free(state.memory);
+    if (!fine) {
+        snprintf(r->err, TRAIN_ERROR, "%.300s: its train section was another one", r->o->resume);
+        return false;
+    }
     r->epoch = state.epoch;
     r->step = state.step;
     session_set_step(r->s, (uint64_t)state.step);
@@ -370,24 +378,18 @@ static TrainEnd run_with_loader(Run *r)
 
 static bool open_run(Run *r)
 {
-    size_t settings = (size_t)r->recipe->setting_count + 1, events = (size_t)r->recipe->event_count + 1;
-    r->fixed = calloc(settings, sizeof *r->fixed);
-    r->was_true = calloc(events, sizeof *r->was_true);
     r->param_rates = calloc((size_t)r->p->param_count + 1, sizeof *r->param_rates);
-    if (!r->fixed || !r->was_true || !r->param_rates) {
+    if (!memory_open(&r->memory, r->recipe) || !r->param_rates) {
         snprintf(r->err, TRAIN_ERROR, "out of memory");
         return false;
     }
-    rates_open(&r->rates, r->recipe, r->fixed);
+    rates_open(&r->rates, r->recipe, r->memory.fixed);
     return resume(r);
 }
 
 static void close_run(Run *r)
 {
-    for (int i = 0; i < r->kept_count; i++)
-        free(r->kept[i]);
-    free(r->fixed);
-    free(r->was_true);
+    memory_close(&r->memory);
     free(r->param_rates);
     log_close(r->log);
 }
@@ -396,7 +398,7 @@ TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
 {
     const Program *p = session_program(s);
     Run r = { .s = s, .p = p, .recipe = &p->recipe.train, .o = o, .err = err,
-              .sequence = session_find_sequence(s, SEQUENCE_TRAIN, 0), .test_loss = NAN, .last_loss = NAN };
+              .sequence = session_find_sequence(s, SEQUENCE_TRAIN, 0) };
     TrainEnd end = TRAIN_FAILED;
     err[0] = 0;
     if (open_run(&r)) {

@@ -1,10 +1,9 @@
-// A run that was interrupted after events have changed rates goes on with the changed rates, and
-// ends with the bits of the run that was not; also from the middle of an epoch.
+// A run resumed from any of its checkpoints, within an epoch and behind events that have changed
+// rates, ends with the bits of the uninterrupted one; `keep` keeps the newest and the best.
 #include "compile.h"
 #include "runtime/train/checkpoint.h"
+#include "runtime/train/memory.h"
 #include "runtime/train/train.h"
-#include <ftw.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -12,88 +11,195 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+// Five steps an epoch, twenty in all. fc1.lr is not set before the event.
 static const char net_text[] =
-    "net t : 1x6x6 -> 4 { conv(8, 3) -> relu -> fc(4) -> softmax }\n"
-    "data d { train = random(4, 1x6x6, count = 64) -> scale(1 / 256)  center = mean(pixel) }\n"
-    "train t on d {\n"
-    "  loss = cross_entropy  report = top(1)  batch = 16  epochs = 6\n"
-    "  solver = sgd(lr = 0.1, momentum = 0.9)\n"
-    "  when epoch == 1 { solver.lr = solver.lr / 3 }\n"
-    "  every 6 steps { save(\"s-{step}.safetensors\") }\n"
-    "  every 3 epochs { save(\"e-{epoch}.safetensors\") }\n"
+    "net tiny : 1x6x6 -> 3 { conv(4, 3) -> relu -> dropout(0.5) -> fc(3) -> softmax }\n"
+    "data made {\n"
+    "  train = random(3, 1x7x7, seed = 4, count = 40)  test = random(3, 1x6x6, seed = 5, count = 11)\n"
+    "  augment = crop(6, at = random) -> mirror(0.5) -> scale(1 / 256)\n"
+    "  views = scale(1 / 256)\n"
+    "}\n"
+    "train tiny on made {\n"
+    "  loss = cross_entropy  report = top(1)  batch = 8  epochs = 4\n"
+    "  solver = sgd(lr = inv(0.05, 0.1, 0.75), momentum = 0.9, decay = 0.001)\n"
+    "  when epoch == 1 { fc1.lr = 0.01  solver.momentum = 0.5 }\n"
+    "  when loss < 100 and epoch == 2 { solver.lr = solver.lr / 10 }\n"
+    "  every 7 steps { save(\"at{step}.safetensors\") }\n"
+    "  every step { save(\"kept{step}.safetensors\", keep = 2) }\n"
+    "  every epoch { test() }\n"
     "}\n";
 
-static char folder[] = "/tmp/cleave-resume-XXXXXX";
+typedef struct {
+    Compilation c;
+    Session    *s;
+    Data        data;
+    char        err[TRAIN_ERROR], path[96];
+} Run;
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st;
-    (void)kind;
-    (void)ftw;
-    return remove(path);
-}
+static char folder[64];
 
-// Trains to the end, from `resume` (NULL: from the start); the weights in one piece. Caller frees.
-static float *train(const char *resume, size_t *count)
-{
-    static Compilation c;
-    char path[128], from[128], err[TRAIN_ERROR];
-    snprintf(path, sizeof path, "%s/t.net", folder);
-    snprintf(from, sizeof from, "%s/%s", folder, resume ? resume : "");
-    CompileOptions o = { .front = { .seed = 1 }, .modes = 1 << GRAPH_TRAIN };
-    if (!compile_file(&c, &o, path)) {
-        diag_print(&c.diag, stderr, false);
-        fail_msg("%s", c.err);
-    }
-    Session *s = session_open(c.program, &(SessionOptions){ .threads = 1, .seed = 1 }, err);
-    Data data;
-    Span at;
-    DataOptions d = { .recipe = &c.recipe.data, .train = true, .image = { 1, 1, 6, 6 },
-                      .classes = 4, .threads = 1 };
-    if (!s || !data_open(&data, &d, &at, err))
-        fail_msg("%s", err);
-    TrainOptions t = { .data = &data, .out = folder, .resume = resume ? from : NULL,
-                       .loader_threads = 1 };
-    if (train_run(s, &t, err) != TRAIN_DONE)
-        fail_msg("%s", err);
-    *count = 0;
-    float *all = NULL;
-    for (int i = 0; i < c.program->param_count; i++) {
-        size_t n = (size_t)shape_count(c.program->params[i].shape);
-        all = realloc(all, (*count + n) * sizeof *all);
-        assert_true(session_read_param(s, i, all + *count, err));
-        *count += n;
-    }
-    data_close(&data);
-    session_close(s);
-    compile_close(&c);
-    return all;
-}
-
-static void changed_rates_survive(void **state)
+static int make_folder(void **state)
 {
     (void)state;
-    char path[128];
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/t.net", folder);
-    FILE *f = fopen(path, "w");
-    fputs(net_text, f);
-    fclose(f);
-    size_t n, m;
-    float *whole = train(NULL, &n);
-    static const char *const from[] = { "s-6.safetensors", "e-3.safetensors", "s-18.safetensors" };
-    for (int i = 0; i < 3; i++) {
-        float *resumed = train(from[i], &m);
-        assert_int_equal(n, m);
-        assert_memory_equal(whole, resumed, n * sizeof *whole);
-        free(resumed);
+    strcpy(folder, "/tmp/cleave-resume-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[96];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+static const char *in_folder(const char *name)
+{
+    static char path[4][128];
+    static int next;
+    char *to = path[next++ % 4];
+    snprintf(to, sizeof path[0], "%s/%s", folder, name);
+    return to;
+}
+
+static Run *train(int threads, const char *resume)
+{
+    Run *r = calloc(1, sizeof *r);
+    snprintf(r->path, sizeof r->path, "%s", in_folder("tiny.net"));
+    FILE *out = fopen(r->path, "w");
+    fputs(net_text, out);
+    fclose(out);
+    CompileOptions o = { .front = { .seed = 3 }, .modes = 1 << GRAPH_TRAIN | 1 << GRAPH_TEST };
+    if (!compile_file(&r->c, &o, r->path)) {
+        diag_print(&r->c.diag, stderr, false);
+        fail_msg("%s", r->c.err);
     }
-    free(whole);
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    SessionOptions so = { .threads = threads, .seed = 3 };
+    r->s = session_open(r->c.program, &so, r->err);
+    if (!r->s)
+        fail_msg("%s", r->err);
+    Span at;
+    DataOptions d = { .recipe = &r->c.recipe.data, .train = true, .test = true,
+                      .image = { 1, 1, 6, 6 }, .classes = 3, .threads = 1 };
+    if (!data_open(&r->data, &d, &at, r->err))
+        fail_msg("%s", r->err);
+    TrainOptions t = { .data = &r->data, .out = folder, .resume = resume, .loader_threads = threads };
+    if (train_run(r->s, &t, r->err) != TRAIN_DONE)
+        fail_msg("%s", r->err);
+    return r;
+}
+
+static void close_run(Run *r)
+{
+    data_close(&r->data);
+    session_close(r->s);
+    compile_close(&r->c);
+    free(r);
+}
+
+static void assert_same(Run *a, Run *b)
+{
+    for (int i = 0; i < a->c.program->param_count; i++) {
+        size_t bytes = 4 * (size_t)shape_count(a->c.program->params[i].shape);
+        float *x = malloc(bytes), *y = malloc(bytes);
+        assert_true(session_read_param(a->s, i, x, a->err) && session_read_param(b->s, i, y, b->err));
+        assert_memory_equal(x, y, bytes);
+        assert_true(session_read_velocity(a->s, i, x, a->err) && session_read_velocity(b->s, i, y, b->err));
+        assert_memory_equal(x, y, bytes);
+        free(x);
+        free(y);
+    }
+}
+
+static void test_resumed_runs_end_alike(void **state)
+{
+    (void)state;
+    Run *whole = train(1, NULL);
+    static const char *const from[] = { "at7.safetensors", "at14.safetensors", "kept19.safetensors" };
+    for (int i = 0; i < 3; i++) {
+        Run *again = train(1 + i % 2, in_folder(from[i]));
+        assert_int_equal(session_step(again->s), 20);
+        assert_same(whole, again);
+        close_run(again);
+    }
+    close_run(whole);
+}
+
+// The lines of the log from `event` on, of the run that is complete.
+static void test_log_of_a_resumed_run(void **state)
+{
+    (void)state;
+    FILE *in = fopen(in_folder("run.jsonl"), "r");
+    char line[512];
+    int epochs = 0, ends = 0, schemas = 0;
+    while (fgets(line, sizeof line, in)) {
+        epochs += strstr(line, "\"event\":\"epoch\"") != NULL;
+        ends += strstr(line, "\"event\":\"end\"") != NULL;
+        schemas += strstr(line, "\"schema\":1") != NULL;
+    }
+    fclose(in);
+    assert_int_equal(epochs, 4);                   // none twice
+    assert_true(ends >= 1 && schemas >= 2);
+}
+
+static void test_keep(void **state)
+{
+    (void)state;
+    close_run(train(1, NULL));
+    int there = 0;
+    for (int step = 1; step <= 20; step++) {
+        char name[32];
+        snprintf(name, sizeof name, "kept%d.safetensors", step);
+        there += access(in_folder(name), R_OK) == 0;
+    }
+    assert_in_range(there, 2, 3);
+    assert_int_equal(access(in_folder("kept20.safetensors"), R_OK), 0);
+    assert_int_equal(access(in_folder("kept19.safetensors"), R_OK), 0);
+}
+
+static void test_memory_is_read_with_suspicion(void **state)
+{
+    (void)state;
+    Action save = { .kind = ACTION_SAVE, .keep = 1 };
+    Event event = { .kind = EVENT_WHEN, .actions = &save, .action_count = 1 };
+    TrainRecipe t = { .setting_count = 2, .events = &event, .event_count = 1 };
+    Memory m, back;
+    assert_true(memory_open(&m, &t));
+    m.fixed[1] = 1.0 / 3;
+    m.was_true[0] = true;
+    m.sum.loss = 0.1;
+    m.files[m.file_count++] = (KeptFile){ strdup("a \"quoted\" name"), &save, 0.25 };
+    char *text = memory_text(&m, &t);
+    assert_true(memory_open(&back, &t));
+    assert_true(memory_read(&back, &t, text));
+    assert_memory_equal(&back.fixed[1], &m.fixed[1], sizeof(double));
+    assert_memory_equal(&back.sum.loss, &m.sum.loss, sizeof(double));
+    assert_true(back.was_true[0] && back.files[0].by == &save);
+    assert_string_equal(back.files[0].path, m.files[0].path);
+    memory_close(&back);
+    t.event_count = 0;                             // another recipe
+    assert_true(memory_open(&back, &t));
+    assert_false(memory_read(&back, &t, text));
+    memory_close(&back);
+    for (size_t cut = 0; cut < strlen(text); cut += 5) {
+        t.event_count = 1;
+        char *part = strndup(text, cut);
+        assert_true(memory_open(&back, &t));
+        assert_false(memory_read(&back, &t, part));
+        memory_close(&back);
+        free(part);
+    }
+    free(text);
+    memory_close(&m);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(changed_rates_survive) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_resumed_runs_end_alike),
+        cmocka_unit_test(test_log_of_a_resumed_run),
+        cmocka_unit_test(test_keep),
+        cmocka_unit_test(test_memory_is_read_with_suspicion),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
