@@ -87,8 +87,13 @@ bool options_parse(const Usage *u, int argc, char **argv, int *first, int *code)
         rows[i] = (struct option){ .name = u->options[i].name, .val = FIRST_VALUE + i,
                                    .has_arg = u->options[i].argument ? required_argument : no_argument };
     rows[n] = (struct option){ .name = "help", .val = 'h' };
+    int output = 0;                   // -o, where a verb has --output
+    while (output < n && strcmp(u->options[output].name, "output"))
+        output++;
     optind = 0;                       // glibc: start anew
-    for (int got; (got = getopt_long(argc, argv, ":h", rows, NULL)) != -1;) {
+    for (int got; (got = getopt_long(argc, argv, output < n ? ":ho:" : ":h", rows, NULL)) != -1;) {
+        if (got == 'o')
+            got = FIRST_VALUE + output;
         if (got == 'h') {
             print_help(u, stdout);
             *code = EXIT_OK;
