@@ -197,6 +197,7 @@ const Ast *items_overrides(Elab *e);
 
 // --- net.c ---------------------------------------------------------------------------------------------
 Graph *net_graph(Elab *e, const Ast *net, GraphMode mode);       // without loss and metrics
+void   net_check_overrides(Elab *e, const Ast *net);             // reports names that nothing has
 bool   net_add_loss(Elab *e, const Ast *net, const Ast *train);
 
 // --- formula.c: expressions that are evaluated while training -----------------------------------------

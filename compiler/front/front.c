@@ -35,6 +35,7 @@ Graph *front_graph(const AstFile *file, const FrontOptions *options, GraphMode m
     if (!net || diag->errors > before)
         return NULL;
     Graph *g = net_graph(e, net, mode);
+    net_check_overrides(e, net);
     const Ast *train = item_train(file, net->text);
     if (diag->errors == before && mode != GRAPH_PREDICT && train)
         net_add_loss(e, net, train);

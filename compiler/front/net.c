@@ -32,6 +32,48 @@ static void bind_net_params(Elab *e, const Ast *net)
     }
 }
 
+static bool is_param(const Ast *net, const char *name)
+{
+    for (int i = 0; i < net->param_count; i++)
+        if (net->params[i]->kind == AST_PARAM && !strcmp(net->params[i]->text, name))
+            return true;
+    return false;
+}
+
+void net_check_overrides(Elab *e, const Ast *net)
+{
+    static const char *const plain[] = { "batch", "epochs", "seed" };
+    const Ast *overrides = items_overrides(e);
+    for (int i = 0; overrides && i < overrides->count; i++) {
+        const Ast *s = overrides->children[i];
+        if (s->kind != AST_BIND || strchr(s->text, '.') || is_param(net, s->text) ||
+            word_in("batch epochs seed", s->text))
+            continue;
+        const char **known = ARENA_ARRAY(e->arena, const char *, net->param_count + 3);
+        int count = 0;
+        for (int k = 0; k < 3; k++)
+            known[count++] = plain[k];
+        for (int k = 0; k < net->param_count; k++)
+            if (net->params[k]->kind == AST_PARAM)
+                known[count++] = net->params[k]->text;
+        elab_error(e, s->name_at, "E506", "neither net `%s` nor its training has a setting `%s`", net->text,
+                   s->text);
+        elab_known(e, "they have", known, count);
+    }
+}
+
+// `--set conv1.init=gaussian(0.03)`: as though it stood at the end of the net.
+static void set_layers(Elab *e)
+{
+    const Ast *overrides = items_overrides(e);
+    for (int i = 0; overrides && i < overrides->count; i++) {
+        const Ast *s = overrides->children[i];
+        const char *dot = s->kind == AST_BIND ? strrchr(s->text, '.') : NULL;
+        if (dot && word_in("init bias", dot + 1))
+            layers_set_late(e, s->text, eval(e, s->children[0]), s->name_at, s->children[0]->at);
+    }
+}
+
 // --- inputs -------------------------------------------------------------------------------------
 
 static Value add_input(Elab *e, const Ast *part, int index)
@@ -151,6 +193,7 @@ Graph *net_graph(Elab *e, const Ast *net, GraphMode mode)
     Value in = add_inputs(e, net);
     Value last = body_value(e, net->children[0], in, BODY_NET);
     add_outputs(e, net, last);
+    set_layers(e);
     layers_apply_late(e);
     find_scores(g);
     e->scope = e->globals;

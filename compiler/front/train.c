@@ -408,7 +408,8 @@ static bool read_overrides(Train *t)
     bool fine = true;
     for (int i = 0; overrides && i < overrides->count; i++) {
         const Ast *s = overrides->children[i];
-        bool ours = s->kind == AST_BIND && strchr(s->text, '.');
+        const char *dot = s->kind == AST_BIND ? strrchr(s->text, '.') : NULL;
+        bool ours = dot && !word_in("init bias", dot + 1);         // those are the net's
         for (int k = 0; k < 3; k++)
             ours = ours || (s->kind == AST_BIND && !strcmp(s->text, plain[k]));
         if (ours)

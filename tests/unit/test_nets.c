@@ -144,14 +144,18 @@ static void the_softmax_is_folded_while_training(void **state)
 static void the_command_line_overrides(void **state)
 {
     (void)state;
-    static const Override over[] = { { "classes", "10" }, { "solver.lr", "0.5" }, { "epochs", "3" } };
+    static const Override over[] = { { "classes", "10" }, { "solver.lr", "0.5" }, { "epochs", "3" },
+                                     { "fc3.init", "gaussian(0.25)" } };
     Front f;
     Recipe r;
     open_front(&f);
-    FrontOptions o = { .batch = 8, .overrides = over, .override_count = 3 };
+    FrontOptions o = { .batch = 8, .overrides = over, .override_count = 4 };
     Graph *g = graph_of(&f, "nets/vgg16.net", &o, GRAPH_TEST);
     assert_int_equal(g->batch, 8);
     assert_int_equal(g->outputs[0].shape.c, 10);
+    const Param *last = g->params[g->param_count - 2];
+    assert_string_equal(last->name, "fc3.weights");
+    assert_true(last->init.kind == INIT_GAUSSIAN && last->init.value == 0.25);
     f.diag = (Diag){ .arena = &f.arena, .sources = f.diag.sources, .source_count = f.diag.source_count,
                      .source_capacity = f.diag.source_capacity };
     bool fine = front_recipe(f.file, &o, &f.arena, &f.diag, &r);
@@ -163,6 +167,24 @@ static void the_command_line_overrides(void **state)
     arena_close(&f.arena);
 }
 
+static void an_override_that_nothing_takes_is_an_error(void **state)
+{
+    (void)state;
+    static const Override wrong[] = { { "clases", "10" }, { "conv99.init", "he" }, { "solver.lt", "1" } };
+    for (int i = 0; i < 3; i++) {
+        Front f;
+        Recipe r;
+        open_front(&f);
+        FrontOptions o = { .overrides = &wrong[i], .override_count = 1 };
+        f.file = front_parse(&f.arena, &f.diag, "nets/vgg16.net");
+        bool graph = front_graph(f.file, &o, GRAPH_TEST, &f.arena, &f.diag) != NULL;
+        bool recipe = front_recipe(f.file, &o, &f.arena, &f.diag, &r);
+        assert_false(graph && recipe);
+        assert_int_equal(f.diag.errors > 0, 1);
+        arena_close(&f.arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_split_is_a_grouped_net),
         cmocka_unit_test(the_softmax_is_folded_while_training),
         cmocka_unit_test(the_command_line_overrides),
+        cmocka_unit_test(an_override_that_nothing_takes_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
