@@ -34,8 +34,8 @@ static Node *pooled(SmallNet *s, Node *x, unsigned *seed, Op op)
 static Node *normalised(SmallNet *s, Node *x, unsigned *seed, Op op)
 {
     static const double betas[] = { 0.75, 0.5, 1, 0.6 };
-    LrnAttr a = { 1 + 2 * (int)draw(seed, op == OP_LRN ? 9 : 3), 1 + draw(seed, 2), 0.01 * (1 + draw(seed, 40)),
-                  betas[draw(seed, 4)], 1 };
+    LrnAttr a = { 1 + 2 * (int)draw(seed, op == OP_LRN ? 9 : 3), 1 + draw(seed, 2),
+                  0.01 * (1 + draw(seed, 40)), betas[draw(seed, 4)], 1 };
     if (op == OP_LRN && draw(seed, 3) == 0 && x->shape.c % 2 == 0)
         a.parts = 2;
     Node with = { .attr.lrn = a };
