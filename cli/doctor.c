@@ -1,0 +1,64 @@
+// cleave doctor: what of this machine cleave would use, and what is missing.
+#include "cli/options.h"
+#include "cli/verb.h"
+#include "emit/emit.h"
+#include "runtime/cpu/cache.h"
+#include "runtime/cpu/compile.h"
+#include <sched.h>
+#include <string.h>
+
+static void print_cpu(void)
+{
+    char line[256], model[200] = "unknown";
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "model name : %199[^\n]", model) == 1)
+            break;
+    if (f)
+        fclose(f);
+    cpu_set_t set;
+    int threads = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    const CpuTarget *t = cpu_target_native();
+    printf("cpu       %s, %d threads\n", model, threads);
+    printf("target    %s: %d floats a register, %d registers\n", t->name, t->vector, t->registers);
+}
+
+static bool print_compiler(void)
+{
+    CpuCompiler c;
+    char err[DEVICE_ERROR];
+    bool found = cpu_compiler_find(&c, err);
+    printf("compiler  ");
+    for (int i = 0; found && i < c.count; i++)
+        printf("%s ", c.words[i]);
+    printf("%s%s\n", found ? "= " : "missing: ", found ? c.identity : err);
+    return found;
+}
+
+static void print_cache(void)
+{
+    Cache c;
+    int files;
+    long long bytes;
+    cache_open(&c);
+    printf("cache     %s: ", c.path);
+    if (!c.is_usable) {
+        printf("not used, it %s\n", c.why_not);
+        return;
+    }
+    cache_measure(&c, &files, &bytes);
+    printf("%d libraries, %lld bytes of at most %d\n", files, bytes, CACHE_MOST_BYTES);
+}
+
+int verb_doctor(int argc, char **argv)
+{
+    const Usage usage = { "doctor", "", "Show what of this machine cleave uses, and what is missing.",
+                          "cleave doctor", 0, 0, NULL, 0 };
+    int first, code;
+    if (!options_parse(&usage, argc, argv, &first, &code))
+        return code;
+    print_cpu();
+    bool found = print_compiler();
+    print_cache();
+    return found ? EXIT_OK : EXIT_MACHINE;
+}

@@ -1,0 +1,188 @@
+// cleave time: how long each kernel of a training step takes, and how near to the machine's limits.
+#include "cli/random_batch.h"
+#include "cli/run.h"
+#include "base/text.h"
+#include "runtime/cpu/peak.h"
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct { RunOptions run; int64_t steps; bool json; } TimeVerb;
+
+typedef struct {
+    int     threads;
+    CpuPeak peak;
+    double  bandwidth;         // bytes a second, read and written, of one thread
+    double *step;              // seconds, by step
+    double *launch;            // seconds of all threads, by step, then launch
+} Times;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+// Of `count` values that stand `stride` apart; uses `room`.
+static double median(const double *values, int64_t count, int64_t stride, double *room)
+{
+    for (int64_t i = 0; i < count; i++)
+        room[i] = values[i * stride];
+    qsort(room, (size_t)count, sizeof *room, compare_doubles);
+    return room[count / 2];
+}
+
+// Copies memory far larger than any cache; the best of several passes.
+static double measure_bandwidth(void)
+{
+    enum { BYTES = 64 << 20 };
+    char *a = malloc(BYTES), *b = malloc(BYTES);
+    double best = 0;
+    if (a && b) {
+        memset(a, 1, BYTES);
+        memset(b, 2, BYTES);
+        for (int i = 0; i < 5; i++) {
+            double start = now();
+            memcpy(a, b, BYTES);
+            double rate = 2.0 * BYTES / (now() - start);
+            b[i] = a[i + 1];
+            best = rate > best ? rate : best;
+        }
+    }
+    free(a);
+    free(b);
+    return best;
+}
+
+static bool measure(Times *t, Session *s, int q, int64_t steps, uint64_t seed, char *err)
+{
+    int launches = session_program(s)->sequences[q].launch_count;
+    RandomBatch batch;
+    LaunchTime *times = calloc((size_t)launches + 1, sizeof *times);
+    bool good = times && random_batch_open(&batch, s, q, seed) && random_batch_rates(s, 0, err);
+    for (int64_t i = -1; i < steps && good; i++) {         // the first touches all memory
+        memset(times, 0, (size_t)launches * sizeof *times);
+        session_device_class(s)->profile(session_device(s), q, times);
+        double start = now();
+        good = session_run(s, q, (const float *const *)batch.images, batch.labels, NULL, err);
+        if (i < 0)
+            continue;
+        t->step[i] = now() - start;
+        for (int l = 0; l < launches; l++)
+            t->launch[i * launches + l] = times[l].seconds;
+    }
+    session_device_class(s)->profile(session_device(s), q, NULL);
+    if (times)
+        random_batch_close(&batch);
+    free(times);
+    return good;
+}
+
+static void print_launch(const TimeVerb *v, const Times *t, const Program *p, const Launch *l,
+                         double seconds, bool is_first)
+{
+    const char *title = p->kernels[l->kernel].title;
+    double flops = seconds > 0 ? (double)l->flops / seconds : 0;       // of one thread
+    double bytes = seconds > 0 ? (double)l->bytes / seconds : 0;
+    double peak = t->peak.flops / t->threads;
+    if (v->json) {
+        printf("%s\n    {\"kernel\": ", is_first ? "" : ",");
+        text_print_json(stdout, title);
+        printf(", \"ms\": %.4f, \"flops\": %lld, \"bytes\": %lld, \"peak_share\": %.4f, "
+               "\"bandwidth_share\": %.4f}", 1e3 * seconds / t->threads, (long long)l->flops,
+               (long long)l->bytes, flops / peak, bytes / t->bandwidth);
+        return;
+    }
+    printf("%9.3f ms %8.1f GFLOP/s %5.1f %% of peak %5.1f %% of bandwidth  ",
+           1e3 * seconds / t->threads, flops * t->threads * 1e-9, 100 * flops / peak,
+           100 * bytes / t->bandwidth);
+    text_print_safe(stdout, title, (int)strlen(title));
+    putchar('\n');
+}
+
+static void print_times(const TimeVerb *v, const Times *t, const Program *p, int q, double *room)
+{
+    const Sequence *s = &p->sequences[q];
+    double step = median(t->step, v->steps, 1, room), flops = 0;
+    for (int l = 0; l < s->launch_count; l++)
+        flops += (double)s->launches[l].flops;
+    double share = flops / step / t->peak.flops;
+    if (v->json)
+        printf("{\"batch\": %d, \"threads\": %d, \"step_ms\": %.4f, \"images_per_second\": %.3f, "
+               "\"peak_gflops\": %.2f, \"peak_agrees\": %s, \"peak_share\": %.4f, \"kernels\": [",
+               s->batch, t->threads, 1e3 * step, s->batch / step, 1e-9 * t->peak.flops,
+               t->peak.agrees ? "true" : "false", share);
+    else
+        printf("peak %.1f GFLOP/s on %d threads%s; copy %.1f GB/s a thread\n", 1e-9 * t->peak.flops,
+               t->threads, t->peak.agrees ? "" : " (clock and pipes disagree: a busy machine)",
+               1e-9 * t->bandwidth);
+    for (int l = 0; l < s->launch_count; l++)
+        print_launch(v, t, p, &s->launches[l], median(t->launch + l, v->steps, s->launch_count, room),
+                     l == 0);
+    if (v->json)
+        printf("\n]}\n");
+    else
+        printf("step: %.2f ms, %.1f images/s at batch %d, %.1f GFLOP/s = %.1f %% of peak (median of %lld)\n",
+               1e3 * step, s->batch / step, s->batch, 1e-9 * flops / step, 100 * share,
+               (long long)v->steps);
+}
+
+static int time_session(const TimeVerb *v, const Program *p, Session *s)
+{
+    cpu_set_t set;
+    char err[SESSION_ERROR] = "out of memory";
+    int q = session_find_sequence(s, SEQUENCE_TRAIN, 0);
+    size_t launches = (size_t)p->sequences[q].launch_count, steps = (size_t)v->steps;
+    Times t = { .threads = v->run.threads ? (int)v->run.threads
+                         : sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set) };
+    t.step = calloc(steps, sizeof *t.step);
+    t.launch = calloc(steps * launches + 1, sizeof *t.launch);
+    double *room = calloc(steps, sizeof *room);
+    bool good = t.step && t.launch && room && cpu_peak(t.threads, 0.6, &t.peak);
+    t.bandwidth = measure_bandwidth();
+    good = good && t.bandwidth > 0 && measure(&t, s, q, v->steps, (uint64_t)v->run.seed, err);
+    if (good)
+        print_times(v, &t, p, q, room);
+    else
+        fprintf(stderr, "cleave: %s\n", err);
+    free(t.step);
+    free(t.launch);
+    free(room);
+    return good ? EXIT_OK : EXIT_RUN;
+}
+
+int verb_time(int argc, char **argv)
+{
+    static Compilation c;
+    TimeVerb v = { .run = { .colour = "auto", .seed = 1 }, .steps = 5 };
+    const Option options[] = {
+        WITH_NET(&v.run.net), WITH_TARGET(&v.run.target), WITH_BATCH(&v.run.batch),
+        WITH_SET(&v.run.set), WITH_SEED(&v.run.seed), WITH_MAP(&v.run.map), WITH_THREADS(&v.run.threads),
+        { "steps", OPTION_COUNT, &v.steps, "N", "steps whose median is shown", "5" },
+        { "no-fuse", OPTION_FLAG, &v.run.no_fuse, NULL, "every operation in a kernel of its own", "off" },
+        SHOW_JSON(&v.json), SHOW_COLOUR(&v.run.colour),
+    };
+    const Usage usage = { "time", "FILE.net", "Time every kernel of a training step on random data.",
+                          "cleave time nets/alexnet.net --batch 32", 1, 1, options,
+                          sizeof options / sizeof *options };
+    int first, code;
+    if (!options_parse(&usage, argc, argv, &first, &code))
+        return code;
+    v.run.path = argv[first];
+    v.steps = v.steps < 1 ? 1 : v.steps;
+    code = run_compile(&c, &v.run, 1 << GRAPH_TRAIN);
+    Session *s = code == EXIT_OK ? run_open(&c, &v.run) : NULL;
+    if (code == EXIT_OK)
+        code = s ? time_session(&v, c.program, s) : EXIT_MACHINE;
+    session_close(s);
+    compile_close(&c);
+    return code;
+}
