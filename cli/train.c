@@ -72,8 +72,10 @@ static void told(void *context, const TrainReport *r)
 
 // --- data ----------------------------------------------------------------------------------------------
 
-static bool open_data(Compilation *c, TrainVerb *v, bool train, Data *data)
+// `from`: what a checkpoint knows of its data, or NULL.
+static bool open_data(Compilation *c, TrainVerb *v, const CheckpointData *from, Data *data)
 {
+    bool train = from == NULL;
     char err[DATA_ERROR], folder[4096];
     Span at = NO_SPAN;
     const Sequence *s = &c->program->sequences[0];
@@ -89,6 +91,12 @@ static bool open_data(Compilation *c, TrainVerb *v, bool train, Data *data)
                       .image = image, .classes = classes, .skip_bad = v->bad && !strcmp(v->bad, "skip"),
                       .threads = v->run.threads ? (int)v->run.threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
                       .cache_bytes = DATA_CACHE_BYTES };
+    if (from) {
+        o.mean = from->mean;
+        o.mean_count = from->mean_count;
+        o.class_names = (const char *const *)from->class_names;
+        o.class_count = from->class_count;
+    }
     if (data_open(data, &o, &at, err))
         return true;
     run_refuse(c, at, err, v->run.colour);
@@ -125,7 +133,7 @@ static int train_with(Compilation *c, TrainVerb *v)
     if (!s)
         return EXIT_MACHINE;
     int code = EXIT_INPUT;
-    if (open_data(c, v, true, &data)) {
+    if (open_data(c, v, NULL, &data)) {
         struct sigaction action = { .sa_handler = on_signal };
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
@@ -178,6 +186,10 @@ int verb_train(int argc, char **argv)
     int first, code;
     if (!options_parse(&usage, argc, argv, &first, &code))
         return code;
+    if (v.bad && strcmp(v.bad, "stop") && strcmp(v.bad, "skip")) {
+        fprintf(stderr, "cleave: --bad wants stop or skip, not `%s`\n", v.bad);
+        return EXIT_USAGE;
+    }
     static Compilation c;
     v.run.path = argv[first];
     code = run_compile(&c, &v.run, 1 << GRAPH_TRAIN | 1 << GRAPH_TEST);
@@ -200,9 +212,11 @@ static int test_with(Compilation *c, TrainVerb *v, const char *weights)
     if (!s)
         return EXIT_MACHINE;
     int code = EXIT_INPUT;
-    if (!checkpoint_load(s, weights, NULL, err)) {
+    CheckpointData from;
+    bool fine = checkpoint_data(weights, &from, err) && checkpoint_load(s, weights, NULL, err);
+    if (!fine) {
         fprintf(stderr, "cleave: %s\n", err);
-    } else if (open_data(c, v, false, &data)) {
+    } else if (open_data(c, v, &from, &data)) {
         TrainOptions o = train_options(v, &data);
         code = EXIT_RUN;
         if (train_test(s, &o, &report, err)) {
@@ -215,6 +229,7 @@ static int test_with(Compilation *c, TrainVerb *v, const char *weights)
         }
     }
     data_close(&data);
+    checkpoint_data_free(&from);
     session_close(s);
     return code;
 }
@@ -231,6 +246,10 @@ int verb_test(int argc, char **argv)
     int first, code;
     if (!options_parse(&usage, argc, argv, &first, &code))
         return code;
+    if (v.bad && strcmp(v.bad, "stop") && strcmp(v.bad, "skip")) {
+        fprintf(stderr, "cleave: --bad wants stop or skip, not `%s`\n", v.bad);
+        return EXIT_USAGE;
+    }
     static Compilation c;
     v.run.path = argv[first];
     code = run_compile(&c, &v.run, 1 << GRAPH_TEST);

@@ -410,6 +410,28 @@ bool data_open(Data *d, const DataOptions *o, Span *at, char err[DATA_ERROR])
     return make_mean(d, o, at, err);
 }
 
+bool data_open_files(Data *d, const DataOptions *o, char *const *paths, int count, Span *at,
+                     char err[DATA_ERROR])
+{
+    memset(d, 0, sizeof *d);
+    *at = NO_SPAN;
+    err[0] = 0;
+    Feed *f = &d->test;
+    if (!data_accepts(o->recipe, at, err) || !compile_feed(f, o->recipe, true, at, err))
+        return false;
+    bool greys = false;
+    for (int i = 0; i < f->step_count; i++)
+        greys |= f->steps[i].kind == FEED_GREY;
+    source_open_files(&d->test_source, paths, count, o->image.c == 1 && !greys ? 1 : 3);
+    f->source = &d->test_source;
+    f->count = count;
+    f->classes = 1;
+    if (!feed_shapes(f, at, err) || !check_image(f, o, &o->recipe->test, true, at, err))
+        return false;
+    d->has_test = true;
+    return make_mean(d, o, at, err);
+}
+
 void data_close(Data *d)
 {
     close_cache(&d->train);

@@ -38,6 +38,10 @@ enum { DATA_CACHE_BYTES = 1 << 30 };
 // NO_SPAN); data_close is right in both cases.
 bool data_open(Data *d, const DataOptions *o, Span *at, char err[DATA_ERROR]);
 void data_close(Data *d);
+// The same for image files named one by one, as d->test: they go through what test images go
+// through; the recipe's own sources are not opened. Sample i is paths[i], its label 0.
+bool data_open_files(Data *d, const DataOptions *o, char *const *paths, int count, Span *at,
+                     char err[DATA_ERROR]);
 
 // Which stages of a pipeline the runtime cannot do yet: false with the place and the reason.
 // Opens nothing, so that `train` can refuse a recipe before it compiles the net.

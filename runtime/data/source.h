@@ -51,6 +51,9 @@ struct ImageSource {
 
 extern const SourceClass source_images, source_idx, source_cifar10, source_cifar100, source_random;
 
+// Image files named one by one (kept by reference); with `channels` 1 they are made grey.
+void source_open_files(ImageSource *s, char *const *paths, int count, int channels);
+
 // False with `err` filled; then nothing is left to close.
 bool source_open(ImageSource *s, const SourceOptions *o, char err[DATA_ERROR]);
 void source_close(ImageSource *s);

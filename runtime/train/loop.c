@@ -21,6 +21,7 @@ typedef struct {
     ParamRates         *param_rates;
     Log                *log;
     int64_t             epoch, step;   // finished
+    int64_t             saved;         // step of the last checkpoint of this run; -1: none
     Memory              memory;
     bool                stopping;
 } Run;
@@ -194,6 +195,7 @@ static bool save_now(Run *r, const char *pattern, const Action *by)
         return false;
     }
     TrainReport report = { .kind = TRAIN_SAVED, .epoch = r->epoch, .text = path };
+    r->saved = r->step;
     log_save(r->log, path, r->epoch, r->step);
     tell(r, &report);
     if (by)
@@ -336,8 +338,10 @@ static TrainEnd run_epochs(Run *r, Loader *loader, int64_t steps)
     while ((epochs == 0 || r->epoch < epochs) && !is_over(r))
         if (!run_epoch(r, loader, steps, &end))
             return end;
-    if (!r->o->stop || !*r->o->stop)
-        return TRAIN_DONE;
+    if (!r->o->stop || !*r->o->stop) {               // with a folder to keep them in, no weights are lost
+        bool kept = !r->o->out || r->saved == r->step || save_now(r, "last.safetensors", NULL);
+        return kept ? TRAIN_DONE : TRAIN_FAILED;
+    }
     return save_now(r, "interrupted.safetensors", NULL) ? TRAIN_STOPPED : TRAIN_FAILED;
 }
 
@@ -397,7 +401,7 @@ static void close_run(Run *r)
 TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
 {
     const Program *p = session_program(s);
-    Run r = { .s = s, .p = p, .recipe = &p->recipe.train, .o = o, .err = err,
+    Run r = { .s = s, .p = p, .recipe = &p->recipe.train, .o = o, .err = err, .saved = -1,
               .sequence = session_find_sequence(s, SEQUENCE_TRAIN, 0) };
     TrainEnd end = TRAIN_FAILED;
     err[0] = 0;

@@ -95,6 +95,8 @@ static void test_resume_and_threads(void **state)
     unlink(path);
     snprintf(path, sizeof path, "%s/run.jsonl", folder);
     unlink(path);
+    snprintf(path, sizeof path, "%s/last.safetensors", folder);
+    unlink(path);
     rmdir(folder);
 }
 
@@ -114,6 +116,8 @@ static void test_digits_are_learnt(void **state)
     close_run(r);
     free(r);
     snprintf(path, sizeof path, "%s/run.jsonl", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/last.safetensors", folder);
     unlink(path);
     rmdir(folder);
 }

@@ -1,0 +1,136 @@
+// cleave predict FILE.net WEIGHTS IMAGE...: the most probable classes of image files, one line each.
+#include "base/text.h"
+#include "cli/run.h"
+#include "runtime/train/checkpoint.h"
+#include "runtime/data/data.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    RunOptions     run;
+    int64_t        best;                   // classes a line
+    const char    *weights;
+    char *const   *paths;
+    int            path_count;
+    CheckpointData from;
+} Predict;
+
+static void print_line(const Predict *p, const char *path, const float *scores, int classes)
+{
+    text_print_safe(stdout, path, (int)strlen(path));
+    bool *taken = calloc((size_t)classes, sizeof *taken);
+    for (int64_t n = 0; taken && n < p->best && n < classes; n++) {
+        int best = -1;
+        for (int i = 0; i < classes; i++)
+            if (!taken[i] && (best < 0 || scores[i] > scores[best]))
+                best = i;
+        taken[best] = true;
+        fputs(n ? ", " : ": ", stdout);
+        if (best < p->from.class_count)
+            text_print_safe(stdout, p->from.class_names[best], (int)strlen(p->from.class_names[best]));
+        else
+            printf("%d", best);
+        printf(" %.1f %%", 100 * (double)scores[best]);
+    }
+    putchar('\n');
+    free(taken);
+}
+
+// All files, a batch at a time; a file that cannot be read is reported and passed over.
+static int predict_files(Session *s, const Predict *p, const Data *d, float *images, float *scores)
+{
+    const Sequence *q = &session_program(s)->sequences[0];
+    size_t image = (size_t)shape_item(q->inputs[0].shape), classes = (size_t)shape_item(q->outputs[0].shape);
+    Reader r = { .file = NULL };
+    FeedKey key = { .seed = 0 };
+    char err[DATA_ERROR];
+    int code = EXIT_OK;
+    for (int first = 0; first < p->path_count && code != EXIT_RUN; first += q->batch) {
+        bool there[q->batch];
+        int count = p->path_count - first < q->batch ? p->path_count - first : q->batch;
+        memset(images, 0, (size_t)q->batch * image * sizeof *images);
+        for (int i = 0, label; i < count; i++) {
+            there[i] = feed_sample(&d->test, &r, &key, first + i, images + (size_t)i * image, &label, err);
+            if (!there[i]) {
+                fprintf(stderr, "cleave: %s\n", err);
+                code = EXIT_INPUT;
+            }
+        }
+        const float *inputs[] = { images };
+        if (!session_run(s, 0, inputs, NULL, NULL, err) || !session_read_output(s, 0, 0, scores, err)) {
+            fprintf(stderr, "cleave: %s\n", err);
+            code = EXIT_RUN;
+            break;
+        }
+        for (int i = 0; i < count; i++)
+            if (there[i])
+                print_line(p, p->paths[first + i], scores + (size_t)i * classes, (int)classes);
+    }
+    reader_free(&r);
+    return code;
+}
+
+static int predict_with(Compilation *c, Predict *p)
+{
+    char err[DATA_ERROR];
+    Span at;
+    Data data = { 0 };
+    Session *s = run_open(c, &p->run);
+    if (!s)
+        return EXIT_MACHINE;
+    int code = EXIT_INPUT;
+    const Sequence *q = &c->program->sequences[0];
+    DataOptions o = { .recipe = &c->recipe.data, .image = q->inputs[0].shape };
+    float *images = calloc((size_t)shape_count(q->inputs[0].shape), sizeof *images);
+    float *scores = calloc((size_t)shape_count(q->outputs[0].shape), sizeof *scores);
+    o.image.n = 1;
+    if (!checkpoint_data(p->weights, &p->from, err) || !checkpoint_load(s, p->weights, NULL, err)) {
+        fprintf(stderr, "cleave: %s\n", err);
+    } else {
+        o.mean = p->from.mean;
+        o.mean_count = p->from.mean_count;
+        if (!data_open_files(&data, &o, p->paths, p->path_count, &at, err))
+            run_refuse(c, at, err, p->run.colour);
+        else
+            code = images && scores ? predict_files(s, p, &data, images, scores) : EXIT_RUN;
+    }
+    free(images);
+    free(scores);
+    data_close(&data);
+    checkpoint_data_free(&p->from);
+    session_close(s);
+    return code;
+}
+
+int verb_predict(int argc, char **argv)
+{
+    Predict p = { .run.seed = 1, .run.batch = 1, .best = 5 };
+    Option options[] = {
+        SHOW_COLOUR(&p.run.colour), WITH_NET(&p.run.net), WITH_TARGET(&p.run.target),
+        { "batch", OPTION_COUNT, &p.run.batch, "N", "images at a time", "1" },
+        WITH_SET(&p.run.set), WITH_MAP(&p.run.map), WITH_THREADS(&p.run.threads),
+        { "best", OPTION_COUNT, &p.best, "N", "classes a line", "5" },
+    };
+    Usage usage = { .verb = "predict", .operands = "FILE.net WEIGHTS.safetensors IMAGE...", .least = 3,
+                    .most = 100000,
+                    .what = "The most probable classes of image files (JPEG, PNG), one line a file.",
+                    .example = "cleave predict nets/cifar_quick.net runs/cifar-quick-10.safetensors cat.jpg",
+                    .options = options, .option_count = sizeof options / sizeof *options };
+    int first, code;
+    if (!options_parse(&usage, argc, argv, &first, &code))
+        return code;
+    static Compilation c;
+    p.run.path = argv[first];
+    p.weights = argv[first + 1];
+    p.paths = argv + first + 2;
+    p.path_count = argc - first - 2;
+    code = run_compile(&c, &p.run, 1 << GRAPH_PREDICT);
+    if (code == EXIT_OK && !c.recipe.data.name) {
+        fprintf(stderr, "cleave: %s has no data section: what is done to an image is not known\n", p.run.path);
+        code = EXIT_INPUT;
+    }
+    if (code == EXIT_OK)
+        code = predict_with(&c, &p);
+    compile_close(&c);
+    return code;
+}
