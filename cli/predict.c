@@ -126,7 +126,8 @@ int verb_predict(int argc, char **argv)
     p.path_count = argc - first - 2;
     code = run_compile(&c, &p.run, 1 << GRAPH_PREDICT);
     if (code == EXIT_OK && !c.recipe.data.name) {
-        fprintf(stderr, "cleave: %s has no data section: what is done to an image is not known\n", p.run.path);
+        fprintf(stderr, "cleave: %s has no data section: what is done to an image is not known\n",
+                p.run.path);
         code = EXIT_INPUT;
     }
     if (code == EXIT_OK)
