@@ -19,7 +19,7 @@ typedef struct {
     bool   exact;              // bits must be equal; else 1e-4 of the largest value
     int    compared, differing;
     double worst;              // largest difference as a share of the largest value
-    char   first[160];         // the first that differs
+    char   first[200];         // the first that differs
 } Verdict;
 
 static int open_side(Side *s, const RunOptions *o)
