@@ -23,7 +23,8 @@ struct Pool {
     atomic_int                 asleep;         // helpers
     atomic_bool                caller_asleep;
     alignas(LINE) atomic_llong next;           // the next item
-    alignas(LINE) atomic_int   busy;           // helpers that are not done with this job
+    alignas(LINE) atomic_int   busy;           // helpers at work on this job
+    atomic_bool                is_open;        // it may be joined: fields and `next` are set
 };
 
 static void take_items(Pool *p, const PoolWorker *w)
@@ -52,6 +53,15 @@ static void await_job(Pool *p, unsigned seen)
     pthread_mutex_unlock(&p->mutex);
 }
 
+// A helper that comes too late is not waited for: on a busy machine it may come milliseconds late.
+// It counts itself in before it looks whether the job is open; the caller closes the job before it
+// looks who is in: one of them sees the other.
+static bool join(Pool *p)
+{
+    atomic_fetch_add(&p->busy, 1);
+    return atomic_load(&p->is_open);
+}
+
 static void report_done(Pool *p)
 {
     if (atomic_fetch_sub(&p->busy, 1) != 1 || !atomic_load(&p->caller_asleep))
@@ -65,11 +75,13 @@ static void *help(void *argument)
 {
     Worker *w = argument;
     Pool *p = w->pool;
-    for (unsigned seen = 0;; seen++) {
+    for (unsigned seen = 0;;) {
         await_job(p, seen);
         if (atomic_load(&p->closing))
             return NULL;
-        take_items(p, &w->self);
+        seen = atomic_load(&p->job);
+        if (join(p))
+            take_items(p, &w->self);
         report_done(p);
     }
 }
@@ -100,7 +112,7 @@ void pool_run(Pool *p, int64_t items, PoolItem *run, void *context)
     p->context = context;
     p->items = items;
     atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&p->busy, p->threads - 1, memory_order_relaxed);
+    atomic_store(&p->is_open, true);
     atomic_fetch_add(&p->job, 1);
     if (atomic_load(&p->asleep)) {
         pthread_mutex_lock(&p->mutex);
@@ -108,6 +120,7 @@ void pool_run(Pool *p, int64_t items, PoolItem *run, void *context)
         pthread_mutex_unlock(&p->mutex);
     }
     take_items(p, &p->workers[0].self);
+    atomic_store(&p->is_open, false);
     await_helpers(p);
 }
 
