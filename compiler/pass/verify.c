@@ -202,6 +202,41 @@ static bool check_updates(Verify *v)
     return true;
 }
 
+// --- with a target -------------------------------------------------------------------------------
+
+static bool check_layouts(Verify *v)
+{
+    for (int i = 0; i < v->g->count; i++)
+        if (v->g->nodes[i]->layout.kind == LAYOUT_NONE)
+            return bad(v, v->g->nodes[i], "no layout");
+    return true;
+}
+
+static bool check_groups(Verify *v)
+{
+    const Graph *g = v->g;
+    for (int i = 0; i < g->group_count; i++)
+        for (int k = 0; k < g->groups[i]->count; k++)
+            if (g->groups[i]->nodes[k]->group != g->groups[i])
+                return bad(v, g->groups[i]->nodes[k], "a node of two groups");
+    return true;
+}
+
+// A group runs after all groups that compute what it reads.
+static bool check_order(Verify *v)
+{
+    const Graph *g = v->g;
+    for (int i = 0; i < g->group_count; i++) {
+        const Group *group = g->groups[i];
+        for (int k = 0; k < group->input_count; k++) {
+            const Group *needed = group->inputs[k]->group;
+            if (needed && needed->command > group->command)
+                return bad(v, group->root, "a kernel that runs before its input is there");
+        }
+    }
+    return true;
+}
+
 // --- the table -----------------------------------------------------------------------------------
 
 static const struct { unsigned needs; bool (*check)(Verify *v); } checks[] = {
@@ -213,6 +248,9 @@ static const struct { unsigned needs; bool (*check)(Verify *v); } checks[] = {
     { HAS_DEVICES,   check_params  },
     { HAS_GRADIENTS, check_roles   },
     { HAS_GRADIENTS, check_updates },
+    { HAS_LAYOUTS,   check_layouts },
+    { HAS_GROUPS,    check_groups  },
+    { HAS_ORDER,     check_order   },
 };
 
 bool graph_verify(Graph *g, const char *after)

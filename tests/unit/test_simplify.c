@@ -1,6 +1,7 @@
 // Every rule of pass_simplify, off and on: what it takes away, and that the numbers stay. And the
 // verifier: what a pass might break is found.
 #include "evaluate/evaluate.h"
+#include "ir/group.h"
 #include "pass/simplify.h"
 #include "reference/nets.h"
 #include <math.h>
@@ -211,6 +212,9 @@ static void break_role(Graph *g) { first_of(g, OP_SGD)->role = ROLE_FORWARD; }
 static void break_update(Graph *g) { first_of(g, OP_SGD)->attr.update.param = 99; }
 static void break_missing(Graph *g) { g->count--; }
 static void break_gradient(Graph *g) { first_of(g, OP_RELU_DX)->forward = NULL; }
+static void break_layout(Graph *g) { first_of(g, OP_RELU)->layout.kind = LAYOUT_NONE; }
+static void break_group(Graph *g) { g->groups[0]->nodes[0]->group = NULL; }
+static void break_command(Graph *g) { g->groups[0]->command = g->command_count; }
 
 static void what_a_pass_might_break_is_found(void **state)
 {
@@ -218,7 +222,9 @@ static void what_a_pass_might_break_is_found(void **state)
     static void (*const breaks[])(Graph *g) = {
         break_id, break_order, break_name, break_shape, break_device, break_part, break_rows,
         break_role, break_update, break_missing, break_gradient,
+        break_layout, break_group, break_command,
     };
+    const PassTarget target = { 8, 16, true, true, true };
     for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {
         Net n;
         net_open(&n, FORM_SPLIT, GRAPH_TRAIN, 2, 2, 4, 4);
@@ -230,7 +236,7 @@ static void what_a_pass_might_break_is_found(void **state)
         net_join(&n);
         net_fc(&n, "f1", 3);
         net_loss(&n);
-        assert_true(pass_run(n.g, NULL, NULL));
+        assert_true(pass_run(n.g, &target, NULL));
         breaks[i](n.g);
         if (graph_verify(n.g, "test"))
             fail_msg("break %zu was not found", i);
