@@ -229,6 +229,8 @@ static Value call_bound(Elab *e, const Ast *a, Binding *b, Value in)
 
 Value call_stage(Elab *e, const Ast *a, Value in, bool piped)
 {
+    if (!e->namer)                               // in a value of the file, or in a section without a net
+        return elab_error(e, a->at, "E103", "`%s` is a stage of a net; there is no net here", a->text);
     Binding *b = scope_find(e->scope, a->text);
     if (b && (piped || a->kind == AST_NAME))
         return call_bound(e, a, b, in);

@@ -48,6 +48,8 @@ static Value apply_tailed(Elab *e, const Ast *term, Value in, bool piped)
     const Ast *body = find_tail(term, AST_BODY);
     const char *wanted = e->wanted_name;
     int device = e->on_device;
+    if (!e->namer)
+        return elab_error(e, term->at, "E103", "a value belongs here; there is no net");
     if (as) {
         e->wanted_name = as->text;
         e->wanted_softly = false;
@@ -258,6 +260,8 @@ Value body_value(Elab *e, const Ast *body, Value in, BodyKind kind)
 {
     if (!body || body->kind != AST_BODY)
         return UNKNOWN;
+    if (!e->namer)
+        return elab_error(e, body->at, "E103", "a body belongs into a net or a block");
     Scope *scope = e->scope;
     Default *defaults = e->defaults;
     Value before = e->in;
