@@ -110,9 +110,9 @@ int show_kernels(const ShowOptions *o, FILE *out)
         if (!launch_wanted(o, l))
             continue;
         if (o->json)
-            fprintf(out, "{\"layer\":\"%s\",\"phase\":\"%s\",\"kernel\":\"%s\",\"body\":\"%s\",\"items\":%" PRId64
-                    ",\"flops\":%" PRId64 ",\"bytes\":%" PRId64 "}\n", l->layer, l->phase, k->symbol, k->body,
-                    l->items, l->flops, l->bytes);
+            fprintf(out, "{\"layer\":\"%s\",\"phase\":\"%s\",\"kernel\":\"%s\",\"body\":\"%s\","
+                    "\"items\":%" PRId64 ",\"flops\":%" PRId64 ",\"bytes\":%" PRId64 "}\n", l->layer,
+                    l->phase, k->symbol, k->body, l->items, l->flops, l->bytes);
         else
             fprintf(out, "%-12s %-27s %-16s %-12s %5" PRId64 " items %9.3f MFLOP %9.3f MB\n", l->layer,
                     l->phase, k->symbol, k->body, l->items, (double)l->flops * 1e-6, (double)l->bytes * 1e-6);
