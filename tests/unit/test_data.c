@@ -355,6 +355,37 @@ static void test_bad_samples_stop_or_are_skipped(void **state)
     }
 }
 
+// What `cleave predict` does: the test pipeline over files that are named, without its sources.
+static void test_named_files(void **state)
+{
+    (void)state;
+    Builder train = {0}, test = {0};
+    make_image_folder();
+    add_random(&train, 4, 8, 8, 16);
+    add_one(&test, "images", arg_text("path", "nowhere"));
+    add_one(&test, "crop", arg_number("size", 8));
+    DataRecipe recipe = { .train = pipeline(&train), .test = pipeline(&test) };
+    DataOptions o = { .recipe = &recipe, .image = { 1, 1, 8, 8 } };        // grey: one channel
+    char *paths[2], err[DATA_ERROR];
+    paths[0] = strdup(in_folder("photos/ant/1.png"));
+    paths[1] = strdup(in_folder("photos/bee/2.png"));
+    Data d;
+    Span at;
+    assert_true(data_open_files(&d, &o, paths, 2, &at, err));
+    Reader r = { .file = NULL };
+    FeedKey key = { .seed = 1 };
+    float x[64];
+    int label;
+    assert_true(feed_sample(&d.test, &r, &key, 0, x, &label, err));
+    assert_float_equal(x[63], 10, 0);
+    assert_false(feed_sample(&d.test, &r, &key, 1, x, &label, err));
+    assert_non_null(strstr(err, "bee/2.png"));
+    reader_free(&r);
+    data_close(&d);
+    free(paths[0]);
+    free(paths[1]);
+}
+
 // --- pipelines -----------------------------------------------------------------------------------
 
 static void test_held_out(void **state)
@@ -463,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_damaged_jpeg_is_noticed),
         cmocka_unit_test(test_image_folder),
         cmocka_unit_test(test_bad_samples_stop_or_are_skipped),
+        cmocka_unit_test(test_named_files),
         cmocka_unit_test(test_held_out),
         cmocka_unit_test(test_mean_and_scale),
         cmocka_unit_test(test_what_cannot_be_run_is_refused_at_its_place),
