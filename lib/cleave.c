@@ -258,7 +258,7 @@ static cleave_status find(cleave *c, const char *name, size_t *count)
 
 static cleave_status check_size(cleave *c, const char *name, size_t count)
 {
-    size_t has;
+    size_t has = 0;
     cleave_status status = find(c, name, &has);
     if (status == CLEAVE_OK && has != count)
         return fail(c, CLEAVE_USAGE, "%.100s has %zu numbers, not %zu", name, has, count);
