@@ -15,12 +15,13 @@ threads=$(nproc)
 grep -m1 'model name' /proc/cpuinfo
 for batch in "$@"; do
     echo "== batch $batch, $threads threads"
-    "$cleave" time nets/alexnet.net --batch "$batch" | tail -2
+    "$cleave" time nets/alexnet.net --batch "$batch" | tail -n 2
     if [ ! -f "$peer" ]; then
         echo "no peer at $peer: PyTorch is not timed"
         continue
     fi
-    ours=$("$cleave" time nets/alexnet.net --batch "$batch" --json | sed 's/.*"images_per_second":\([0-9.]*\).*/\1/')
+    ours=$("$cleave" time nets/alexnet.net --batch "$batch" --json |
+           grep -o '"images_per_second": [0-9.]*' | head -n 1 | sed 's/.*: //')
     plain=$(/usr/bin/python3 "$peer" --batch "$batch" --threads "$threads" --steps 2)
     echo "$plain"
     better=$(GLIBC_TUNABLES=$tuned /usr/bin/python3 "$peer" --batch "$batch" --threads "$threads" --steps 2)
