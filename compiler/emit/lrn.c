@@ -20,6 +20,16 @@ static void print_power(Emit *e, double beta)
         fprintf(e->text, "    return r_exp(r_const(%s) * r_log(d));\n}\n", head_float(text, -beta));
 }
 
+// INVERSE(d) = 1 / d, from the root that POWER takes anyway where there is one.
+static void print_inverse(Emit *e, double beta)
+{
+    head_function(e, "real", "INVERSE", "real d");
+    if (beta == 0.75 || beta == 0.5)
+        fprintf(e->text, "    real r = R1 / r_sqrt(d);\n    return r * r;\n}\n");
+    else
+        fprintf(e->text, "    return R1 / d;\n}\n");
+}
+
 // Blocks on either side that a window of `half` channels reaches into.
 static int near_blocks(int half, int vector) { return (half + vector - 1) / vector; }
 
@@ -44,6 +54,7 @@ static void print_numbers(Emit *e, const LrnAttr *a)
     head_real(e, "ALPHA", a->alpha);
     head_real(e, "SLOPE", 2 * a->alpha * a->beta);
     print_power(e, a->beta);
+    print_inverse(e, a->beta);
 }
 
 static int64_t parts_of(const Node *n) { return n->attr.lrn.parts > 1 ? n->attr.lrn.parts : 1; }

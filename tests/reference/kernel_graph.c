@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #define LR       0.125f
 #define MOMENTUM 0.75f
@@ -74,10 +75,22 @@ static void scatter(KernelUnitCase *u, const Node *n, const double *from, float 
     layout_scatter(&n->layout, n->shape, dense, to);
 }
 
+// Numbers from -0.5 to 0.5: what a kernel is timed with.
+static const double *some_values(KernelUnitCase *u, const Node *n)
+{
+    double *v = ARENA_ARRAY(u->arena, double, shape_count(n->shape));
+    unsigned seed = (unsigned)n->id;
+    for (int64_t i = 0; i < shape_count(n->shape); i++) {
+        seed = seed * 1664525u + 1013904223u;
+        v[i] = (double)(seed >> 8) / (1 << 24) - 0.5;
+    }
+    return v;
+}
+
 static void give(KernelUnitCase *u, KernelGraph *k, const Node *n)
 {
     float *to = first_element(u, k, n);
-    const double *value = k->evaluator->value[n->id];
+    const double *value = k->evaluator ? k->evaluator->value[n->id] : some_values(u, n);
     if (n->op != OP_LABEL) {
         scatter(u, n, value, to);
         return;
@@ -151,23 +164,56 @@ static void compare_update(KernelUnitCase *u, KernelGraph *k, const KernelCase *
     k->velocity[param->id] = NULL;
 }
 
-static void run_group(KernelUnitCase *u, KernelGraph *k, const KernelCase *c)
+static void prepare(KernelUnitCase *u, KernelGraph *k, const KernelCase *c, State *state, void **t)
 {
     const Group *g = c->kern.group;
-    State state = { .state = { .seed = k->evaluator->seed, .step = k->evaluator->step } };
+    if (k->evaluator)
+        state->state = (StepState){ .seed = k->evaluator->seed, .step = k->evaluator->step };
     for (int i = 0; i < MOST_PARAMS; i++)
-        state.rates[i] = (ParamRates){ LR, MOMENTUM, DECAY, 0 };
+        state->rates[i] = (ParamRates){ LR, MOMENTUM, DECAY, 0 };
     for (int i = 0; i < g->input_count; i++)
         give(u, k, g->inputs[i]);
-    void *t[KERNEL_TENSORS];
     for (int i = 0; i < c->kern.arg_count; i++)
-        t[i] = argument(u, k, &c->kern, i, &state);
+        t[i] = argument(u, k, &c->kern, i, state);
+}
+
+static void run_group(KernelUnitCase *u, KernelGraph *k, const KernelCase *c)
+{
+    State state = { .state = { .seed = 0 } };
+    void *t[KERNEL_TENSORS];
+    prepare(u, k, c, &state, t);
     void *scratch = room(u, c->kern.scratch);
     memset(scratch, 0xff, (size_t)c->kern.scratch);
     for (long i = 0; i < c->kern.items; i++)
         c->function(t, i, scratch);
     if (state.state.stop)
         fail_msg("%s stops", c->kern.title);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double kernel_graph_seconds(KernelUnitCase *u, KernelGraph *k, int i, int rounds)
+{
+    const KernelCase *c = k->kernels[i];
+    State state = { .state = { .seed = 0 } };
+    void *t[KERNEL_TENSORS], *scratch = room(u, c->kern.scratch);
+    prepare(u, k, c, &state, t);
+    double sum = 0;
+    for (long item = 0; item < c->kern.items; item++) {
+        double best = 1e9;
+        for (int round = 0; round < rounds; round++) {
+            double start = now();
+            c->function(t, item, scratch);
+            best = fmin(best, now() - start);
+        }
+        sum += best;
+    }
+    return sum / (double)c->kern.items;
 }
 
 void kernel_graph_check(KernelUnitCase *u, KernelGraph *k)

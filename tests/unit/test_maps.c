@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-enum { NETS = 20, UNIT_NETS = 4, LEAST_RUNS = 10 };
+enum { NETS = 12, UNIT_NETS = 4, LEAST_RUNS = 10 };
 
 static unsigned draw(unsigned *seed, unsigned below)
 {
@@ -164,7 +164,7 @@ static void test_fused(void **state)
 static void test_unfused(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 12; i += UNIT_NETS)
+    for (unsigned i = 0; i < 8; i += UNIT_NETS)
         run_unit(cpu_target_native(), i, false);
 }
 
