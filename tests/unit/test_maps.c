@@ -183,10 +183,57 @@ static void test_reach(void **state)
     }
 }
 
+// --- the loss at its edges --------------------------------------------------------------------------
+
+// No sample, a tie for the first place, a score that is not a number.
+static void test_loss_edges(void **state)
+{
+    (void)state;
+    SmallNet s = { 0 };
+    KernelUnitCase u;
+    if (setjmp(s.exhausted))
+        fail_msg("out of memory");
+    arena_open(&s.arena, 0, &s.exhausted);
+    unit_open(&u, &s.arena, cpu_target_native());
+    int v = u.target->vector;
+    KernelCase *c = case_new(&u);
+    Node *z = case_node(c, OP_INPUT, (Shape){ 3, 3, 1, 1 }, LAYOUT_PANEL, v, NULL, NULL);
+    Node *label = case_node(c, OP_LABEL, (Shape){ 3, 1, 1, 1 }, LAYOUT_PLAIN, v, NULL, NULL);
+    Node *out[] = {
+        case_node(c, OP_CROSS_ENTROPY, label->shape, LAYOUT_PLAIN, v, z, label),
+        case_node(c, OP_TOP, label->shape, LAYOUT_PLAIN, v, z, label),
+        case_node(c, OP_CROSS_ENTROPY_DX, z->shape, LAYOUT_PANEL, v, z, label),
+    };
+    out[1]->attr.top.k = 1;
+    c->group = (Group){ .pattern = PATTERN_LOSS, .root = out[0], .nodes = out, .count = 3,
+                        .outputs = out, .output_count = 3 };
+    c->kern.group = &c->group;
+    assert_non_null(kernel_emit(&u.emit, &c->kern));
+    if (!unit_compile(&u, NULL))
+        fail_msg("%s", u.err);
+    StepState step = { 0 };
+    u.state = &step;
+    float *scores = case_stored(&u, c, z);
+    int32_t *labels = (int32_t *)case_stored(&u, c, label);
+    memcpy(labels, (int32_t[]){ -1, 1, 0 }, 3 * sizeof *labels);
+    scores[v] = scores[v + 1] = 1;                 // image 1: classes 0 and 1 share the first place
+    case_run_item(&u, c, 0, NULL);
+    case_run_item(&u, c, 1, NULL);
+    assert_true(case_stored(&u, c, out[0])[0] == 0 && case_stored(&u, c, out[1])[0] == 0);
+    assert_true(case_stored(&u, c, out[2])[0] == 0 && case_stored(&u, c, out[1])[1] == 0.5f);
+    assert_int_equal(step.stop, 0);
+    scores[2 * v + 2] = __builtin_nanf("");
+    case_run_item(&u, c, 2, NULL);
+    assert_int_equal(step.stop, 1);
+    unit_close(&u);
+    arena_close(&s.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fused), cmocka_unit_test(test_unfused), cmocka_unit_test(test_reach),
+        cmocka_unit_test(test_loss_edges), cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_unfused), cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
