@@ -4,7 +4,7 @@
 set -eu
 build="gcc g++ make cmake ninja-build bison flex pkg-config libjansson-dev libxxhash-dev
        libjpeg62-turbo-dev libpng-dev zlib1g-dev"
-test="libcmocka-dev"
+test="libcmocka-dev python3"
 full="clang clang-tidy cppcheck libclang-rt-14-dev python3-torch"
 case ${1:-build} in
     build) packages=$build ;;
