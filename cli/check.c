@@ -1,7 +1,6 @@
 // cleave check FILE.net: reports what is wrong with a file, all of it, whether used or not.
 #include "cli/options.h"
 #include "cli/verb.h"
-#include <setjmp.h>
 
 typedef struct {
     bool        json;
@@ -9,8 +8,9 @@ typedef struct {
     Pairs       set;
 } CheckOptions;
 
-static int check_file(Arena *arena, const char *path, const CheckOptions *o)
+static int check_file(Arena *arena, const char *path, const void *options)
 {
+    const CheckOptions *o = options;
     Diag diag;
     diag_open(&diag, arena);
     FrontOptions front = options_front(NULL, 0, 1, &o->set);
@@ -35,15 +35,5 @@ int verb_check(int argc, char **argv)
     int first, code;
     if (!options_parse(&usage, argc, argv, &first, &code))
         return code;
-    jmp_buf exhausted;
-    Arena arena;
-    arena_open(&arena, 0, &exhausted);
-    if (setjmp(exhausted)) {
-        fprintf(stderr, "cleave: out of memory\n");
-        code = EXIT_RUN;
-    } else {
-        code = check_file(&arena, argv[first], &o);
-    }
-    arena_close(&arena);
-    return code;
+    return verb_in_arena(check_file, argv[first], &o);
 }

@@ -3,7 +3,6 @@
 #include "cli/verb.h"
 #include "evaluate/differences.h"
 #include "pass/pass.h"
-#include <setjmp.h>
 
 typedef struct {
     const char *net, *colour;
@@ -64,8 +63,9 @@ static int check_params(const GradOptions *o, Arena *arena, const Graph *logical
     return wrong ? EXIT_RUN : EXIT_OK;
 }
 
-static int check_file(Arena *arena, const char *path, const GradOptions *o)
+static int check_file(Arena *arena, const char *path, const void *options)
 {
+    const GradOptions *o = options;
     Diag diag;
     diag_open(&diag, arena);
     const AstFile *file = front_parse(arena, &diag, path);
@@ -96,15 +96,5 @@ int verb_grad(int argc, char **argv)
     int first, code;
     if (!options_parse(&usage, argc, argv, &first, &code))
         return code;
-    jmp_buf exhausted;
-    Arena arena;
-    arena_open(&arena, 0, &exhausted);
-    if (setjmp(exhausted)) {
-        fprintf(stderr, "cleave: out of memory\n");
-        code = EXIT_RUN;
-    } else {
-        code = check_file(&arena, argv[first], &o);
-    }
-    arena_close(&arena);
-    return code;
+    return verb_in_arena(check_file, argv[first], &o);
 }

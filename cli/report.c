@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int report_compile(Compilation *c, const ShowOptions *o, unsigned modes, const char *stop_after)
+static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const char *stop_after)
 {
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
                                .target = o->target, .stop_after = stop_after, .modes = modes };
@@ -16,6 +16,27 @@ int report_compile(Compilation *c, const ShowOptions *o, unsigned modes, const c
         return EXIT_INPUT;
     fprintf(stderr, "cleave: %s\n", c->err);
     return EXIT_RUN;
+}
+
+// What a report takes from the compilation's arena may exhaust it, too.
+static int print_report(Compilation *c, const ShowOptions *o, ReportPrint *print, FILE *out)
+{
+    if (setjmp(c->exhausted)) {
+        fprintf(stderr, "cleave: out of memory\n");
+        return EXIT_RUN;
+    }
+    return print(c, o, out);
+}
+
+int report_compiled(const ShowOptions *o, unsigned modes, const char *stop_after, ReportPrint *print,
+                    FILE *out)
+{
+    static Compilation c;
+    int code = compile(&c, o, modes, stop_after);
+    if (code == EXIT_OK)
+        code = print_report(&c, o, print, out);
+    compile_close(&c);
+    return code;
 }
 
 int report_line(const Compilation *c, const Layer *layer)

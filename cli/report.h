@@ -3,9 +3,11 @@
 #define CLI_REPORT_H
 #include "cli/show.h"
 
-// Compiles o->path for these modes (1 << GRAPH_TRAIN | ...) up to `stop_after` and prints what is
-// to be said about the file. EXIT_OK: the graphs are there. Always followed by compile_close.
-int  report_compile(Compilation *c, const ShowOptions *o, unsigned modes, const char *stop_after);
+// Compiles o->path for these modes (1 << GRAPH_TRAIN | ...) up to `stop_after` (NULL: to a program),
+// prints what is to be said about the file and, if all was made, calls `print`. Returns the exit code.
+typedef int ReportPrint(Compilation *c, const ShowOptions *o, FILE *out);
+int  report_compiled(const ShowOptions *o, unsigned modes, const char *stop_after, ReportPrint *print,
+                     FILE *out);
 // True if a layer is what the command line asks about: all of them, one name, or one line.
 bool report_wants(const Compilation *c, const ShowOptions *o, const Layer *layer);
 int  report_line(const Compilation *c, const Layer *layer);

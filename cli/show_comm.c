@@ -130,14 +130,14 @@ static void print_json(const Comm *comm, FILE *out)
     fputs("\n  ]\n}\n", out);
 }
 
+static int print_comm(Compilation *c, const ShowOptions *o, FILE *out)
+{
+    Comm comm = find_crossings(c, o);
+    (o->json ? print_json : print_text)(&comm, out);
+    return EXIT_OK;
+}
+
 int show_comm(const ShowOptions *o, FILE *out)
 {
-    Compilation c;
-    int code = report_compile(&c, o, 1u << GRAPH_TRAIN, "simplify");
-    if (code == EXIT_OK) {
-        Comm comm = find_crossings(&c, o);
-        (o->json ? print_json : print_text)(&comm, out);
-    }
-    compile_close(&c);
-    return code;
+    return report_compiled(o, 1u << GRAPH_TRAIN, "simplify", print_comm, out);
 }

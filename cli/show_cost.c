@@ -110,14 +110,14 @@ static void print_json(const Compilation *c, const ShowOptions *o, const Costs *
     fputs("\n  ]\n}\n", out);
 }
 
+static int print_cost(Compilation *c, const ShowOptions *o, FILE *out)
+{
+    Costs costs = count_costs(c);
+    (o->json ? print_json : print_text)(c, o, &costs, out);
+    return EXIT_OK;
+}
+
 int show_cost(const ShowOptions *o, FILE *out)
 {
-    Compilation c;
-    int code = report_compile(&c, o, 1u << GRAPH_PREDICT | 1u << GRAPH_TRAIN, "simplify");
-    if (code == EXIT_OK) {
-        Costs costs = count_costs(&c);
-        (o->json ? print_json : print_text)(&c, o, &costs, out);
-    }
-    compile_close(&c);
-    return code;
+    return report_compiled(o, 1u << GRAPH_PREDICT | 1u << GRAPH_TRAIN, "simplify", print_cost, out);
 }

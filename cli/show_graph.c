@@ -42,21 +42,21 @@ static Graph chosen(Compilation *c, const ShowOptions *o, const Graph *g)
     return some;
 }
 
+static int print_graph(Compilation *c, const ShowOptions *o, FILE *out)
+{
+    Graph some = chosen(c, o, c->graphs[find_mode(o->mode)]);
+    if (o->json)
+        graph_print_json(&some, out);
+    else
+        graph_print(&some, out);
+    return EXIT_OK;
+}
+
 int show_graph(const ShowOptions *o, FILE *out)
 {
     const char *after = o->after ? o->after : pass_pipeline[pass_count - 1].name;
     int mode = find_mode(o->mode);
     if (mode < 0 || !is_pass(after))
         return EXIT_USAGE;
-    Compilation c;
-    int code = report_compile(&c, o, 1u << mode, after);
-    if (code == EXIT_OK) {
-        Graph some = chosen(&c, o, c.graphs[mode]);
-        if (o->json)
-            graph_print_json(&some, out);
-        else
-            graph_print(&some, out);
-    }
-    compile_close(&c);
-    return code;
+    return report_compiled(o, 1u << mode, after, print_graph, out);
 }

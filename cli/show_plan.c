@@ -9,13 +9,9 @@
 #include <string.h>
 
 // A whole program of the net: to train where there is a loss, else to predict.
-static int compile_program(Compilation *c, const ShowOptions *o)
+static int of_program(const ShowOptions *o, ReportPrint *print, FILE *out)
 {
-    unsigned train = 1 << GRAPH_TRAIN | 1 << GRAPH_TEST;
-    int code = report_compile(c, o, train, NULL);
-    if (code == EXIT_OK && c->program)
-        return code;
-    return code == EXIT_OK ? EXIT_RUN : code;
+    return report_compiled(o, 1u << GRAPH_TRAIN | 1u << GRAPH_TEST, NULL, print, out);
 }
 
 static bool launch_wanted(const ShowOptions *o, const Launch *l)
@@ -83,30 +79,22 @@ static void plan_text(const Compilation *c, FILE *out)
                 report_count(a, p->devices[d].arena_bytes), p->devices[d].target);
 }
 
-int show_plan(const ShowOptions *o, FILE *out)
+static int print_plan(Compilation *c, const ShowOptions *o, FILE *out)
 {
-    static Compilation c;
-    int code = compile_program(&c, o);
-    if (code == EXIT_OK) {
-        if (o->json)
-            plan_json(&c, out);
-        else
-            plan_text(&c, out);
-    }
-    compile_close(&c);
-    return code;
+    (o->json ? plan_json : plan_text)(c, out);
+    return EXIT_OK;
 }
+
+int show_plan(const ShowOptions *o, FILE *out) { return of_program(o, print_plan, out); }
 
 // --- kernels and their texts ------------------------------------------------------------------------
 
-int show_kernels(const ShowOptions *o, FILE *out)
+static int print_kernels(Compilation *c, const ShowOptions *o, FILE *out)
 {
-    static Compilation c;
-    int code = compile_program(&c, o);
-    const Sequence *s = code == EXIT_OK ? first_sequence(&c) : NULL;
-    for (int i = 0; s && i < s->launch_count; i++) {
+    const Sequence *s = first_sequence(c);
+    for (int i = 0; i < s->launch_count; i++) {
         const Launch *l = &s->launches[i];
-        const Kernel *k = &c.program->kernels[l->kernel];
+        const Kernel *k = &c->program->kernels[l->kernel];
         if (!launch_wanted(o, l))
             continue;
         if (o->json)
@@ -117,9 +105,10 @@ int show_kernels(const ShowOptions *o, FILE *out)
             fprintf(out, "%-12s %-27s %-16s %-12s %5" PRId64 " items %9.3f MFLOP %9.3f MB\n", l->layer,
                     l->phase, k->symbol, k->body, l->items, (double)l->flops * 1e-6, (double)l->bytes * 1e-6);
     }
-    compile_close(&c);
-    return code;
+    return EXIT_OK;
 }
+
+int show_kernels(const ShowOptions *o, FILE *out) { return of_program(o, print_kernels, out); }
 
 static void print_lines(const char *text, int first, int last, FILE *out)
 {
@@ -132,15 +121,13 @@ static void print_lines(const char *text, int first, int last, FILE *out)
 }
 
 // The text of every kernel that is asked for, once; without a layer the whole units.
-int show_cpu(const ShowOptions *o, FILE *out)
+static int print_cpu(Compilation *c, const ShowOptions *o, FILE *out)
 {
-    static Compilation c;
-    int code = compile_program(&c, o);
-    const Program *p = code == EXIT_OK ? c.program : NULL;
-    for (int u = 0; p && !o->about && u < p->unit_count; u++)
+    const Program *p = c->program;
+    for (int u = 0; !o->about && u < p->unit_count; u++)
         fprintf(out, "// %s\n// %s\n%s", p->units[u].name, p->units[u].flags, p->units[u].text);
-    bool *shown = p ? ARENA_ARRAY(&c.arena, bool, p->kernel_count) : NULL;
-    for (int i = 0; p && o->about && i < p->sequences[0].launch_count; i++) {
+    bool *shown = ARENA_ARRAY(&c->arena, bool, p->kernel_count);
+    for (int i = 0; o->about && i < p->sequences[0].launch_count; i++) {
         const Launch *l = &p->sequences[0].launches[i];
         const Kernel *k = &p->kernels[l->kernel];
         if (!launch_wanted(o, l) || shown[l->kernel])
@@ -148,9 +135,10 @@ int show_cpu(const ShowOptions *o, FILE *out)
         shown[l->kernel] = true;
         print_lines(p->units[k->unit].text, k->first_line, k->last_line, out);
     }
-    compile_close(&c);
-    return code;
+    return EXIT_OK;
 }
+
+int show_cpu(const ShowOptions *o, FILE *out) { return of_program(o, print_cpu, out); }
 
 // --- memory -------------------------------------------------------------------------------------------
 
@@ -183,50 +171,40 @@ static void memory_of_device(const Program *p, int device, bool json, FILE *out)
 
 // Buffers of all sequences; those that live at different times share bytes, so the sum of the
 // values may be larger than the device's memory.
-int show_memory(const ShowOptions *o, FILE *out)
+static int print_memory(Compilation *c, const ShowOptions *o, FILE *out)
 {
-    static Compilation c;
-    int code = compile_program(&c, o);
-    if (code == EXIT_OK) {
-        fputs(o->json ? "{\"devices\":[" : "", out);
-        for (int d = 0; d < c.program->device_count; d++)
-            memory_of_device(c.program, d, o->json, out);
-        fputs(o->json ? "]}\n" : "", out);
-    }
-    compile_close(&c);
-    return code;
+    fputs(o->json ? "{\"devices\":[" : "", out);
+    for (int d = 0; d < c->program->device_count; d++)
+        memory_of_device(c->program, d, o->json, out);
+    fputs(o->json ? "]}\n" : "", out);
+    return EXIT_OK;
 }
+
+int show_memory(const ShowOptions *o, FILE *out) { return of_program(o, print_memory, out); }
 
 // --- schedule and fusion --------------------------------------------------------------------------------
 
-int show_schedule(const ShowOptions *o, FILE *out)
+static int print_schedule(Compilation *c, const ShowOptions *o, FILE *out)
 {
-    static Compilation c;
-    int code = compile_program(&c, o);
-    if (code == EXIT_OK) {
-        if (o->json)
-            program_print_json(c.program, out);
-        else
-            program_print(c.program, out);
-    }
-    compile_close(&c);
-    return code;
+    (o->json ? program_print_json : program_print)(c->program, out);
+    return EXIT_OK;
 }
 
-int show_fusion(const ShowOptions *o, FILE *out)
+int show_schedule(const ShowOptions *o, FILE *out) { return of_program(o, print_schedule, out); }
+
+static int print_fusion(Compilation *c, const ShowOptions *o, FILE *out)
 {
-    static Compilation c;
-    int code = compile_program(&c, o);
-    const Graph *g = code == EXIT_OK ? c.graphs[GRAPH_TRAIN] : NULL;
-    for (int i = 0; g && i < g->group_count; i++) {
+    const Graph *g = c->graphs[GRAPH_TRAIN];
+    for (int i = 0; i < g->group_count; i++) {
         const Group *group = g->groups[i];
-        if (group->root->layer && !report_wants(&c, o, group->root->layer))
+        if (group->root->layer && !report_wants(c, o, group->root->layer))
             continue;
         fprintf(out, "%s:", group->root->name);
         for (int k = 0; k < group->count; k++)
             fprintf(out, "%s %s", k ? " +" : "", op_table[group->nodes[k]->op]->name);
         fprintf(out, "\n    %s\n", group->reason);
     }
-    compile_close(&c);
-    return code;
+    return EXIT_OK;
 }
+
+int show_fusion(const ShowOptions *o, FILE *out) { return of_program(o, print_fusion, out); }

@@ -63,12 +63,13 @@ static void print_json(const Compilation *c, const ShowOptions *o, const Graph *
     fputs("\n  ]\n}\n", out);
 }
 
+static int print_shapes(Compilation *c, const ShowOptions *o, FILE *out)
+{
+    (o->json ? print_json : print_text)(c, o, c->graphs[GRAPH_PREDICT], out);
+    return EXIT_OK;
+}
+
 int show_shapes(const ShowOptions *o, FILE *out)
 {
-    Compilation c;
-    int code = report_compile(&c, o, 1u << GRAPH_PREDICT, "shapes");
-    if (code == EXIT_OK)
-        (o->json ? print_json : print_text)(&c, o, c.graphs[GRAPH_PREDICT], out);
-    compile_close(&c);
-    return code;
+    return report_compiled(o, 1u << GRAPH_PREDICT, "shapes", print_shapes, out);
 }
