@@ -1,9 +1,14 @@
-// cleave compile FILE.net -o DIR: writes every kernel text and the program into a folder.
+// cleave compile FILE.net [-o DIR]: compiles a net as far as it can be without running it, says how
+// long each stage took, and writes every kernel text and the program into a folder.
 #include "cli/run.h"
+#include "base/text.h"
+#include "runtime/cpu/compile.h"
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static bool make_folder(const char *path)
 {
@@ -74,33 +79,109 @@ static bool write_all(const Program *p, const char *folder)
     return write_program(p, folder) && write_plan(p, folder);
 }
 
+// --- the stages -------------------------------------------------------------------------------------
+
+typedef struct {
+    bool   is_run;             // this machine runs the target, so its C compiler was called
+    int    made, cached;       // units
+    double seconds;
+} CcStage;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// Compiles the units, or finds them in the cache, and loads them.
+static int run_cc(const Program *p, CcStage *cc)
+{
+    char err[DEVICE_ERROR] = "out of memory";
+    *cc = (CcStage){ .is_run = p->device_count == 0 || cpu_runs_target(p->devices[0].target) };
+    if (!cc->is_run)
+        return EXIT_OK;
+    double start = now();
+    CpuUnit *units = calloc((size_t)p->unit_count + 1, sizeof *units);
+    bool good = units && cpu_units_open(p, units, err);
+    cc->seconds = now() - start;
+    for (int i = 0; i < p->unit_count && good; i++)
+        *(units[i].from_cache ? &cc->cached : &cc->made) += 1;
+    if (units)
+        cpu_units_close(units, p->unit_count);
+    free(units);
+    if (!good)
+        fprintf(stderr, "cleave: %s\n", err);
+    return good ? EXIT_OK : EXIT_MACHINE;
+}
+
+static void print_stages(const Compilation *c, const CcStage *cc)
+{
+    const Program *p = c->program;
+    const CompileTimes *t = &c->times;
+    fputs("net ", stdout);
+    text_print_safe(stdout, p->net, (int)strlen(p->net));
+    printf(": %d kernel texts in %d units for %s\n", p->kernel_count, p->unit_count, p->devices[0].target);
+    printf("  %-8s %9.1f ms\n", "front", 1e3 * t->front);
+    printf("  %-8s %9.1f ms\n", "passes", 1e3 * t->passes);
+    printf("  %-8s %9.1f ms\n", "emit", 1e3 * t->emit);
+    if (cc->is_run)
+        printf("  %-8s %9.1f ms  %d compiled, %d from the cache\n", "cc", 1e3 * cc->seconds, cc->made,
+               cc->cached);
+    else
+        printf("  %-8s %9s     this machine does not run the target\n", "cc", "-");
+    printf("  %-8s %9.1f ms\n", "all", 1e3 * (t->front + t->passes + t->emit + cc->seconds));
+}
+
+static void print_stages_json(const Compilation *c, const CcStage *cc)
+{
+    const Program *p = c->program;
+    const CompileTimes *t = &c->times;
+    fputs("{\"net\": ", stdout);
+    text_print_json(stdout, p->net);
+    printf(", \"target\": \"%s\", \"kernels\": %d, \"units\": %d, \"compiled\": %d, \"from_cache\": %d,\n"
+           " \"ms\": {\"front\": %.3f, \"passes\": %.3f, \"emit\": %.3f, \"cc\": %.3f, \"all\": %.3f}}\n",
+           p->devices[0].target, p->kernel_count, p->unit_count, cc->made, cc->cached, 1e3 * t->front,
+           1e3 * t->passes, 1e3 * t->emit, 1e3 * cc->seconds,
+           1e3 * (t->front + t->passes + t->emit + cc->seconds));
+}
+
+static int compile_with(Compilation *c, const char *folder, bool json)
+{
+    CcStage cc;
+    if (folder && !write_all(c->program, folder))
+        return EXIT_RUN;
+    int code = run_cc(c->program, &cc);
+    if (code == EXIT_OK)
+        (json ? print_stages_json : print_stages)(c, &cc);
+    return code;
+}
+
 int verb_compile(int argc, char **argv)
 {
     RunOptions o = { .seed = 1 };
     const char *folder = NULL;
+    bool json = false;
     Option options[] = {
-        { "output", OPTION_TEXT, &folder, "DIR", "the folder to write to, also -o", "none" },
+        { "output", OPTION_TEXT, &folder, "DIR", "a folder for kernel texts and program, also -o", "none" },
         WITH_NET(&o.net), WITH_TARGET(&o.target), WITH_BATCH(&o.batch), WITH_SET(&o.set),
-        SHOW_COLOUR(&o.colour),
+        SHOW_JSON(&json), SHOW_COLOUR(&o.colour),
         { "no-fuse", OPTION_FLAG, &o.no_fuse, NULL, "every node in a kernel of its own", "off" },
     };
-    Usage usage = { .verb = "compile", .operands = "FILE.net -o DIR", .least = 1, .most = 1,
-                    .what = "Writes the text of every kernel and the program that runs them.",
+    Usage usage = { .verb = "compile", .operands = "FILE.net [-o DIR]", .least = 1, .most = 1,
+                    .what = "Compiles a net into the kernel cache and says how long each stage took; with -o"
+                            "\nwrites the text of every kernel and the program that runs them.",
                     .example = "cleave compile nets/lenet.net -o lenet",
                     .options = options, .option_count = sizeof options / sizeof *options };
     int first, code;
     if (!options_parse(&usage, argc, argv, &first, &code))
         return code;
-    if (!folder) {
-        fprintf(stderr, "cleave: compile wants a folder: -o DIR\n");
-        return EXIT_USAGE;
-    }
     o.path = argv[first];
-    Compilation c;
+    static Compilation c;
     unsigned modes = 1u << GRAPH_TRAIN | 1u << GRAPH_TEST | 1u << GRAPH_PREDICT;
     code = run_compile(&c, &o, modes);
-    if (code == EXIT_OK && !write_all(c.program, folder))
-        code = EXIT_RUN;
+    if (code == EXIT_OK)
+        code = compile_with(&c, folder, json);
     compile_close(&c);
     return code;
 }

@@ -2,6 +2,7 @@
 // is the only place that knows what happens when memory runs out.
 #include "compile.h"
 #include <string.h>
+#include <time.h>
 
 // More than any net of 10,000 layers takes; a file that needs more is broken or hostile.
 #define COMPILE_MOST_BYTES ((size_t)4 << 30)
@@ -10,6 +11,17 @@ static bool fail(Compilation *c, const char *what)
 {
     snprintf(c->err, sizeof c->err, "%s", what);
     return false;
+}
+
+// Adds the time since `*last` to a stage; the next one starts now.
+static void take_time(double *stage, double *last)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    if (stage)
+        *stage += now - *last;
+    *last = now;
 }
 
 static const CpuTarget *find_target(Compilation *c, const CompileOptions *o)
@@ -30,7 +42,7 @@ static bool stops_before_target(const CompileOptions *o)
 
 // All graphs that were asked for, through the passes. They are made anew from the AST for every
 // mode, with the same parameters in the same places.
-static bool make_graphs(Compilation *c, const CompileOptions *o, const CpuTarget *target)
+static bool make_graphs(Compilation *c, const CompileOptions *o, const CpuTarget *target, double *last)
 {
     PassTarget t = { 0 };
     if (target)
@@ -42,8 +54,10 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const CpuTarget
         Graph *g = front_graph(c->ast, &o->front, (GraphMode)mode, &c->arena, &c->diag);
         if (!g || c->diag.errors)
             return false;
+        take_time(&c->times.front, last);
         if (!pass_run(g, target ? &t : NULL, o->stop_after))
             return false;
+        take_time(&c->times.passes, last);
         c->graphs[mode] = g;
     }
     return true;
@@ -64,6 +78,8 @@ static bool make_program(Compilation *c, const CpuTarget *target)
 
 static bool compile(Compilation *c, const CompileOptions *o, const char *path)
 {
+    double last;
+    take_time(NULL, &last);
     c->ast = front_parse(&c->arena, &c->diag, path);
     if (!c->ast || c->diag.errors)
         return false;
@@ -72,9 +88,11 @@ static bool compile(Compilation *c, const CompileOptions *o, const char *path)
     const CpuTarget *target = NULL;
     if (!stops_before_target(o) && !(target = find_target(c, o)))
         return false;
-    if (!make_graphs(c, o, target))
+    if (!make_graphs(c, o, target, &last))
         return false;
-    return o->stop_after || make_program(c, target);
+    bool made = o->stop_after || make_program(c, target);
+    take_time(&c->times.emit, &last);
+    return made;
 }
 
 bool compile_file(Compilation *c, const CompileOptions *o, const char *path)

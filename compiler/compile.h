@@ -13,6 +13,9 @@ typedef struct {
     unsigned     modes;            // 1 << GRAPH_TRAIN | ...: which sequences to make
 } CompileOptions;
 
+// How long the stages took, in seconds, over all modes.
+typedef struct { double front, passes, emit; } CompileTimes;
+
 // What a compilation leaves; all of it lives in its own arena until compile_close.
 typedef struct {
     Arena    arena;
@@ -22,6 +25,7 @@ typedef struct {
     Recipe   recipe;
     Graph   *graphs[3];            // by GraphMode; NULL when not asked for or not reached
     Program *program;              // NULL when stopped before
+    CompileTimes times;
     char     err[PROGRAM_ERROR];   // an error that is not in the file: out of memory, internal
 } Compilation;
 
