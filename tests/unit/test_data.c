@@ -1,5 +1,6 @@
 // Sources, pipelines and means, on files that the test writes: good ones, truncated
 // ones, damaged ones.
+#include "reference/folder.h"
 #include "reference/stages.h"
 #include "runtime/data/decode.h"
 #include "runtime/data/loader.h"
@@ -16,32 +17,6 @@
 #include <cmocka.h>
 
 // --- files ---------------------------------------------------------------------------------------
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/cleave-data-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[96];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][128];
-    static int next;
-    char *to = path[next++ % 4];
-    snprintf(to, sizeof path[0], "%s/%s", folder, name);
-    return to;
-}
 
 static void write_file(const char *name, const void *bytes, size_t count)
 {
@@ -123,7 +98,7 @@ static void check_idx_sample(const char *images, const char *labels)
     Builder b = {0};
     add_idx(&b, images, labels);
     ImageSource s;
-    SourceOptions o = { &b.stages[0], folder, NULL, false };
+    SourceOptions o = { &b.stages[0], folder_path(), NULL, false };
     assert_true(source_open(&s, &o, err));
     assert_int_equal(s.count, 20);
     assert_int_equal(s.classes, 4);
@@ -154,7 +129,7 @@ static void refuse_source(Builder *b, const char *want)
 {
     char err[DATA_ERROR];
     ImageSource s;
-    SourceOptions o = { &b->stages[0], folder, NULL, false };
+    SourceOptions o = { &b->stages[0], folder_path(), NULL, false };
     assert_false(source_open(&s, &o, err));
     if (!strstr(err, want))
         fail_msg("expected '%s' in '%s'", want, err);
@@ -209,7 +184,7 @@ static void test_cifar(void **state)
     char err[DATA_ERROR];
     for (int testing = 0; testing < 2; testing++) {
         ImageSource s;
-        SourceOptions o = { &b.stages[0], folder, NULL, testing };
+        SourceOptions o = { &b.stages[0], folder_path(), NULL, testing };
         assert_true(source_open(&s, &o, err));
         assert_int_equal(s.count, testing ? 1 : 5);
         Reader r = { .file = NULL };
@@ -238,7 +213,7 @@ static void test_cifar_labels(void **state)
     DataRecipe recipe = { .train = pipeline(&b) };
     char err[DATA_ERROR];
     Data d;
-    assert_true(open_data(&d, folder, &recipe, (Shape){ 1, 3, 32, 32 }, 10, false, err));
+    assert_true(open_data(&d, folder_path(), &recipe, (Shape){ 1, 3, 32, 32 }, 10, false, err));
     Reader r = { .file = NULL };
     int label;
     assert_true(feed_bytes(&d.train, &r, 0, &label, err));
@@ -309,7 +284,7 @@ static void test_image_folder(void **state)
     DataRecipe recipe = photo_recipe(&b);
     char err[DATA_ERROR];
     Data d;
-    assert_true(open_data(&d, folder, &recipe, (Shape){ 1, 3, 8, 8 }, 2, false, err));
+    assert_true(open_data(&d, folder_path(), &recipe, (Shape){ 1, 3, 8, 8 }, 2, false, err));
     assert_int_equal(d.class_count, 2);
     assert_string_equal(d.class_names[1], "bee");
     Reader r = { .file = NULL };
@@ -335,7 +310,7 @@ static void test_bad_samples_stop_or_are_skipped(void **state)
     char err[DATA_ERROR];
     for (int skip = 0; skip < 2; skip++) {
         Data d;
-        assert_true(open_data(&d, folder, &recipe, (Shape){ 1, 3, 8, 8 }, 2, skip, err));
+        assert_true(open_data(&d, folder_path(), &recipe, (Shape){ 1, 3, 8, 8 }, 2, skip, err));
         LoaderOptions o = { .batch = 4, .seed = 3, .skip_bad = skip, .threads = 1, .ahead = 2 };
         Loader *l = loader_open(&d.train, &o, err);
         assert_non_null(l);
@@ -399,7 +374,7 @@ static void test_held_out(void **state)
     DataRecipe recipe = { .train = pipeline(&train), .test = pipeline(&test) };
     char err[DATA_ERROR];
     Data d;
-    assert_true(open_data(&d, folder, &recipe, (Shape){ 1, 1, 2, 3 }, 4, false, err));
+    assert_true(open_data(&d, folder_path(), &recipe, (Shape){ 1, 1, 2, 3 }, 4, false, err));
     assert_int_equal(d.train.count, 19);
     assert_int_equal(d.test.count, 4);
     bool seen[23] = {0};
@@ -425,7 +400,7 @@ static void test_mean_and_scale(void **state)
     DataRecipe recipe = { .train = pipeline(&train), .center = pipeline(&center) };
     char err[DATA_ERROR];
     Data d;
-    assert_true(open_data(&d, folder, &recipe, (Shape){ 1, 1, 2, 3 }, 4, false, err));
+    assert_true(open_data(&d, folder_path(), &recipe, (Shape){ 1, 1, 2, 3 }, 4, false, err));
     assert_float_equal(d.mean[4], 0.5 * (9.5 + 4), 1e-6);
     Reader r = { .file = NULL };
     FeedKey key = { .seed = 1 };
@@ -476,10 +451,10 @@ static void test_sizes_must_be_the_nets(void **state)
     DataRecipe recipe = { .train = pipeline(&train) };
     char err[DATA_ERROR];
     Data d;
-    assert_false(open_data(&d, folder, &recipe, (Shape){ 1, 3, 9, 8 }, 4, false, err));
+    assert_false(open_data(&d, folder_path(), &recipe, (Shape){ 1, 3, 9, 8 }, 4, false, err));
     assert_non_null(strstr(err, "3x8x8"));
     data_close(&d);
-    assert_false(open_data(&d, folder, &recipe, (Shape){ 1, 3, 8, 8 }, 3, false, err));
+    assert_false(open_data(&d, folder_path(), &recipe, (Shape){ 1, 3, 8, 8 }, 3, false, err));
     assert_non_null(strstr(err, "4 classes"));
     data_close(&d);
 }
@@ -500,5 +475,5 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_run_is_refused_at_its_place),
         cmocka_unit_test(test_sizes_must_be_the_nets),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

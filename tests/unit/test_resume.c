@@ -1,9 +1,8 @@
 // A run resumed from any of its checkpoints, within an epoch and behind events that have changed
 // rates, ends with the bits of the uninterrupted one; `keep` keeps the newest and the best.
-#include "compile.h"
-#include "runtime/train/checkpoint.h"
+#include "reference/folder.h"
+#include "reference/training.h"
 #include "runtime/train/memory.h"
-#include "runtime/train/train.h"
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -29,100 +28,33 @@ static const char net_text[] =
     "  every epoch { test() }\n"
     "}\n";
 
-typedef struct {
-    Compilation c;
-    Session    *s;
-    Data        data;
-    char        err[TRAIN_ERROR], path[96];
-} Run;
-
-static char folder[64];
-
-static int make_folder(void **state)
+static Training *train(int threads, const char *resume)
 {
-    (void)state;
-    strcpy(folder, "/tmp/cleave-resume-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[96];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][128];
-    static int next;
-    char *to = path[next++ % 4];
-    snprintf(to, sizeof path[0], "%s/%s", folder, name);
-    return to;
-}
-
-static Run *train(int threads, const char *resume)
-{
-    Run *r = calloc(1, sizeof *r);
-    snprintf(r->path, sizeof r->path, "%s", in_folder("tiny.net"));
-    FILE *out = fopen(r->path, "w");
+    const char *path = in_folder("tiny.net");
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
     fputs(net_text, out);
     fclose(out);
-    CompileOptions o = { .front = { .seed = 3 }, .modes = 1 << GRAPH_TRAIN | 1 << GRAPH_TEST };
-    if (!compile_file(&r->c, &o, r->path)) {
-        diag_print(&r->c.diag, stderr, false);
-        fail_msg("%s", r->c.err);
-    }
-    SessionOptions so = { .threads = threads, .seed = 3 };
-    r->s = session_open(r->c.program, &so, r->err);
-    if (!r->s)
-        fail_msg("%s", r->err);
-    Span at;
-    DataOptions d = { .recipe = &r->c.recipe.data, .train = true, .test = true,
-                      .image = { 1, 1, 6, 6 }, .classes = 3, .threads = 1 };
-    if (!data_open(&r->data, &d, &at, r->err))
-        fail_msg("%s", r->err);
-    TrainOptions t = { .data = &r->data, .out = folder, .resume = resume, .loader_threads = threads };
-    if (train_run(r->s, &t, r->err) != TRAIN_DONE)
-        fail_msg("%s", r->err);
-    return r;
-}
-
-static void close_run(Run *r)
-{
-    data_close(&r->data);
-    session_close(r->s);
-    compile_close(&r->c);
-    free(r);
-}
-
-static void assert_same(Run *a, Run *b)
-{
-    for (int i = 0; i < a->c.program->param_count; i++) {
-        size_t bytes = 4 * (size_t)shape_count(a->c.program->params[i].shape);
-        float *x = malloc(bytes), *y = malloc(bytes);
-        assert_true(session_read_param(a->s, i, x, a->err) && session_read_param(b->s, i, y, b->err));
-        assert_memory_equal(x, y, bytes);
-        assert_true(session_read_velocity(a->s, i, x, a->err) && session_read_velocity(b->s, i, y, b->err));
-        assert_memory_equal(x, y, bytes);
-        free(x);
-        free(y);
-    }
+    FrontOptions front = { .seed = 3 };
+    Training *t = training_open(path, &front, threads);
+    t->o.out = folder_path();
+    t->o.resume = resume;
+    training_run(t);
+    return t;
 }
 
 static void test_resumed_runs_end_alike(void **state)
 {
     (void)state;
-    Run *whole = train(1, NULL);
+    Training *whole = train(1, NULL);
     static const char *const from[] = { "at7.safetensors", "at14.safetensors", "kept19.safetensors" };
     for (int i = 0; i < 3; i++) {
-        Run *again = train(1 + i % 2, in_folder(from[i]));
+        Training *again = train(1 + i % 2, in_folder(from[i]));
         assert_int_equal(session_step(again->s), 20);
-        assert_same(whole, again);
-        close_run(again);
+        training_assert_same(whole, again);
+        training_free(again);
     }
-    close_run(whole);
+    training_free(whole);
 }
 
 // The lines of the log from `event` on, of the run that is complete.
@@ -145,7 +77,7 @@ static void test_log_of_a_resumed_run(void **state)
 static void test_keep(void **state)
 {
     (void)state;
-    close_run(train(1, NULL));
+    training_free(train(1, NULL));
     int there = 0;
     for (int step = 1; step <= 20; step++) {
         char name[32];
@@ -201,5 +133,5 @@ int main(void)
         cmocka_unit_test(test_keep),
         cmocka_unit_test(test_memory_is_read_with_suspicion),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
