@@ -1,5 +1,6 @@
 // cleave train FILE.net, cleave test FILE.net WEIGHTS
 #include "cli/run.h"
+#include "runtime/resident.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/train.h"
 #include <signal.h>
@@ -113,6 +114,16 @@ static TrainOptions train_options(TrainVerb *v, const Data *data)
 
 // --- train ---------------------------------------------------------------------------------------------
 
+static void print_memory(const Program *p)
+{
+    int64_t planned = 0, now, most;
+    for (int i = 0; i < p->device_count; i++)
+        planned += p->devices[i].arena_bytes;
+    if (resident_bytes(&now, &most))
+        printf("memory: %.1f MiB resident at most, %.1f MiB planned\n", (double)most / (1 << 20),
+               (double)planned / (1 << 20));
+}
+
 static int end_of(TrainEnd end, const char *err, const TrainVerb *v)
 {
     if (end == TRAIN_DONE && v->test_error >= 0)
@@ -138,7 +149,9 @@ static int train_with(Compilation *c, TrainVerb *v)
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
         TrainOptions o = train_options(v, &data);
-        code = end_of(train_run(s, &o, err), err, v);
+        TrainEnd end = train_run(s, &o, err);
+        print_memory(c->program);
+        code = end_of(end, err, v);
     }
     data_close(&data);
     session_close(s);

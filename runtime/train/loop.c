@@ -367,15 +367,25 @@ static bool resume(Run *r)
     return true;
 }
 
+// Batches ahead of the step: few where they are large, so that they never weigh like the net.
+static int batches_ahead(const Feed *f, int batch)
+{
+    enum { MOST_BYTES = 40 << 20 };
+    int64_t fit = MOST_BYTES / (4 * batch * shape_item(f->image));
+    return fit < 2 ? 2 : fit > 4 ? 4 : (int)fit;
+}
+
 static TrainEnd run_with_loader(Run *r)
 {
     int batch = r->p->sequences[r->sequence].batch;
+    const Feed *feed = &r->o->data->train;
     LoaderOptions l = { .batch = batch, .first = r->step, .seed = session_seed(r->s),
-                        .skip_bad = r->o->skip_bad, .threads = r->o->loader_threads, .ahead = 4 };
-    Loader *loader = loader_open(&r->o->data->train, &l, r->err);
+                        .skip_bad = r->o->skip_bad, .threads = r->o->loader_threads,
+                        .ahead = batches_ahead(feed, batch) };
+    Loader *loader = loader_open(feed, &l, r->err);
     if (!loader)
         return TRAIN_FAILED;
-    TrainEnd end = run_epochs(r, loader, loader_epoch_batches(&r->o->data->train, batch, false));
+    TrainEnd end = run_epochs(r, loader, loader_epoch_batches(feed, batch, false));
     loader_close(loader);
     return end;
 }
