@@ -2,7 +2,7 @@
 #include "cli/options.h"
 #include "cli/verb.h"
 #include "emit/emit.h"
-#include "runtime/cpu/cache.h"
+#include "runtime/cache.h"
 #include "runtime/cpu/compile.h"
 #include <sched.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static bool print_compiler(void)
 static void print_cache(void)
 {
     Cache c;
-    int files;
+    int entries;
     long long bytes;
     cache_open(&c);
     printf("cache     %s: ", c.path);
@@ -46,8 +46,8 @@ static void print_cache(void)
         printf("not used, it %s\n", c.why_not);
         return;
     }
-    cache_measure(&c, &files, &bytes);
-    printf("%d libraries, %lld bytes of at most %d\n", files, bytes, CACHE_MOST_BYTES);
+    cache_measure(&c, &entries, &bytes);
+    printf("%d entries, %lld bytes of at most %d\n", entries, bytes, CACHE_MOST_BYTES);
 }
 
 int verb_doctor(int argc, char **argv)

@@ -1,14 +1,12 @@
-// Runs the C compiler on kernel units: posix_spawn with an argv, no shell, a short environment.
+// Runs the C compiler on kernel units, each in a child process and a folder of its own.
 #include "runtime/cpu/compile.h"
-#include "runtime/cpu/cache.h"
+#include "runtime/cache.h"
+#include "runtime/child.h"
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 // -O2 and no vectoriser: tiles are written as vectors already; -O3 spills their accumulators.
@@ -39,23 +37,6 @@ bool cpu_runs_target(const char *target)
 
 // --- the compiler ---------------------------------------------------------------------------------
 
-// The file that `name` means, as execvp would find it; false: none.
-static bool find_program(const char *name, char path[PATH_MAX])
-{
-    char candidate[PATH_MAX];
-    if (strchr(name, '/'))
-        return !access(name, X_OK) && realpath(name, path);
-    const char *from = getenv("PATH");
-    for (from = from ? from : "/usr/bin:/bin"; *from;) {
-        const char *end = strchrnul(from, ':');
-        snprintf(candidate, sizeof candidate, "%.*s/%s", (int)(end - from), from, name);
-        if (!access(candidate, X_OK) && realpath(candidate, path))
-            return true;
-        from = *end ? end + 1 : end;
-    }
-    return false;
-}
-
 // Splits at blanks. False: too long or too many words.
 static bool split_words(CpuCompiler *c, const char *text)
 {
@@ -80,7 +61,7 @@ static void identify(CpuCompiler *c)
     for (int i = 0; i < c->count; i++) {
         char path[PATH_MAX];
         struct stat s;
-        if (!find_program(c->words[i], path) || stat(path, &s))
+        if (!child_find(c->words[i], path) || stat(path, &s))
             snprintf(path, sizeof path, "%s", c->words[i]), s = (struct stat){ 0 };
         length += (size_t)snprintf(c->identity + length, sizeof c->identity - length,
                                    "%.200s %lld %lld ", path, (long long)s.st_size,
@@ -97,7 +78,7 @@ bool cpu_compiler_find(CpuCompiler *c, char err[DEVICE_ERROR])
     for (int i = 0; i < 4; i++) {
         if (!names[i] || !*names[i])
             continue;
-        if (split_words(c, names[i]) && find_program(c->words[0], path)) {
+        if (split_words(c, names[i]) && child_find(c->words[0], path)) {
             identify(c);
             return true;
         }
@@ -142,47 +123,9 @@ static int add_words(char **argv, int count, char *text)
     return count;
 }
 
-// Variables that a compiler needs: where programs, its own cache and temporary files are.
-static void short_environment(char *env[8], char *room, size_t size)
-{
-    static const char *const names[] = { "PATH", "HOME", "TMPDIR", "CCACHE_DIR" };
-    int count = 0;
-    env[count++] = "LC_ALL=C";
-    for (int i = 0; i < 4; i++) {
-        const char *value = getenv(names[i]);
-        size_t need = value ? strlen(names[i]) + strlen(value) + 2 : 0;
-        if (!value || need > size)
-            continue;
-        snprintf(room, size, "%s=%s", names[i], value);
-        env[count++] = room;
-        room += need;
-        size -= need;
-    }
-    env[count] = NULL;
-}
-
-static bool spawn(Build *b, const CpuCompiler *c, char **argv, char *err)
-{
-    char log[PATH_MAX], room[8192], *env[8];
-    posix_spawn_file_actions_t actions;
-    build_path(b, "log", log);
-    short_environment(env, room, sizeof room);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    int status = posix_spawnp(&b->child, c->words[0], &actions, NULL, argv, env);
-    posix_spawn_file_actions_destroy(&actions);
-    if (status) {
-        b->child = 0;
-        return fail(err, "the C compiler cannot be started", strerror(status));
-    }
-    return true;
-}
-
 static bool start_build(Build *b, const CpuCompiler *c, const Cache *cache, char *err)
 {
-    char source[PATH_MAX], library[PATH_MAX], base[512], flags[1024], *argv[MOST_ARGS];
+    char source[PATH_MAX], library[PATH_MAX], log[PATH_MAX], base[512], flags[1024], *argv[MOST_ARGS];
     const char *tmp = getenv("TMPDIR");
     snprintf(b->folder, sizeof b->folder, "%s/cleave-XX" "XX" "XX",
              cache->is_usable ? cache->path : tmp && *tmp == '/' ? tmp : "/tmp");
@@ -205,7 +148,8 @@ static bool start_build(Build *b, const CpuCompiler *c, const Cache *cache, char
         return fail(err, "too many flags for the C compiler", "");
     char *last[] = { "-o", library, source, "-lm", NULL };
     memcpy(argv + count, last, sizeof last);
-    return spawn(b, c, argv, err);
+    build_path(b, "log", log);
+    return child_start(&b->child, "the C compiler", argv, log, err);
 }
 
 // The compiler's first lines, for the message.
@@ -219,7 +163,7 @@ static bool report_failure(const Build *b, int status, char *err)
         fclose(f);
     }
     snprintf(err, DEVICE_ERROR, "the C compiler refuses %.64s (status %d):\n%s", b->unit->name,
-             WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text);
+             status, text);
     return false;
 }
 
@@ -232,15 +176,14 @@ static bool load(const char *path, void **library, char *err)
 static bool finish_build(Build *b, const Cache *cache, CpuUnit *u, char *err)
 {
     char made[PATH_MAX], stored[PATH_MAX];
-    int status = 0;
-    while (waitpid(b->child, &status, 0) < 0)
-        if (errno != EINTR)
-            return fail(err, "the C compiler is lost", strerror(errno));
+    int status = child_wait(b->child);
     b->child = 0;
+    if (status < 0)
+        return fail(err, "the C compiler is lost", strerror(errno));
     if (status)
         return report_failure(b, status, err);
     build_path(b, "unit.so", made);
-    bool is_stored = cache_store(cache, b->key, b->content, made, stored);
+    bool is_stored = cache_store(cache, CACHE_LIBRARY, b->key, b->content, made, stored);
     return load(is_stored ? stored : made, &u->library, err);
 }
 
@@ -249,7 +192,7 @@ static void clean_build(Build *b)
     static const char *const names[] = { "unit.c", "unit.so", "log" };
     char path[PATH_MAX];
     if (b->child)
-        waitpid(b->child, NULL, 0);
+        child_wait(b->child);
     for (int i = 0; i < 3 && b->folder[0]; i++) {
         build_path(b, names[i], path);
         unlink(path);
@@ -289,9 +232,10 @@ static bool open_units(const Program *p, Build *builds, CpuUnit *units, char *er
             continue;
         if (!prepare(&builds[i], &p->units[i], &c, err))
             return false;
-        units[i].from_cache = cache_find(&cache, builds[i].key, builds[i].content, path)
+        Build *b = &builds[i];
+        units[i].from_cache = cache_find(&cache, CACHE_LIBRARY, b->key, b->content, path)
             && load(path, &units[i].library, ignored);
-        if (!units[i].from_cache && !start_build(&builds[i], &c, &cache, err))
+        if (!units[i].from_cache && !start_build(b, &c, &cache, err))
             return false;
     }
     for (int i = 0; i < p->unit_count; i++)

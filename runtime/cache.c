@@ -1,8 +1,8 @@
-// Entries are two files: KEY.so, and KEY.c with a first line that names size and hash of the
-// library, then the full content. An entry is one only if the content is the same byte for byte
-// and the library has its hash; so neither a collision nor half a file is ever loaded. Both come
-// in by rename, KEY.c last.
-#include "runtime/cpu/cache.h"
+// Entries are two files: what was made (KEY.so), and KEY.c with a first line that names its size and
+// hash, then the full content. An entry is one only if the content is the same byte for byte and
+// what was made has its hash; so neither a collision nor half a file is ever loaded. Both come in by
+// rename, KEY.c last.
+#include "runtime/cache.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,12 @@
 #include <xxhash.h>
 
 enum { HEAD = 80 };
+
+// How the two files of a kind end.
+static const struct { const char *content, *made; } ends[CACHE_KINDS] = {
+    [CACHE_LIBRARY] = { ".c",  ".so" },
+    [CACHE_CUDA]    = { ".cu", ".kernels" },
+};
 
 static void hex(XXH128_hash_t h, char to[CACHE_KEY])
 {
@@ -113,17 +119,12 @@ static char *read_file(const char *path, size_t *size)
     return bytes;
 }
 
-// The line that says which library belongs to a content.
-static bool library_head(const char *library, char head[HEAD])
+// The line that says which bytes belong to a content.
+static void write_head(const char *bytes, size_t size, char head[HEAD])
 {
-    size_t size;
-    char *bytes = read_file(library, &size), hash[CACHE_KEY];
-    if (!bytes)
-        return false;
+    char hash[CACHE_KEY];
     hex(XXH3_128bits(bytes, size), hash);
-    free(bytes);
-    snprintf(head, HEAD, "// library of %zu bytes, XXH3 %s\n", size, hash);
-    return true;
+    snprintf(head, HEAD, "// made: %zu bytes, XXH3 %s\n", size, hash);
 }
 
 static void entry_path(const Cache *c, const char *key, const char *end, char path[PATH_MAX])
@@ -131,21 +132,37 @@ static void entry_path(const Cache *c, const char *key, const char *end, char pa
     snprintf(path, PATH_MAX, "%s/%s%s", c->path, key, end);
 }
 
-bool cache_find(const Cache *c, const char *key, const char *content, char library[PATH_MAX])
+char *cache_read(const Cache *c, CacheKind kind, const char *key, const char *content, size_t *size)
 {
     char path[PATH_MAX], head[HEAD];
-    size_t size;
+    size_t stored_size;
     if (!c->is_usable)
-        return false;
-    entry_path(c, key, ".c", path);
-    entry_path(c, key, ".so", library);
-    char *stored = read_file(path, &size);
-    bool same = stored && library_head(library, head) && !strncmp(stored, head, strlen(head))
+        return NULL;
+    entry_path(c, key, ends[kind].made, path);
+    char *bytes = read_file(path, size);
+    entry_path(c, key, ends[kind].content, path);
+    char *stored = bytes ? read_file(path, &stored_size) : NULL;
+    if (stored)
+        write_head(bytes, *size, head);
+    bool same = stored && !strncmp(stored, head, strlen(head))
         && !strcmp(stored + strlen(head), content);
     free(stored);
-    if (same)
+    if (same) {
         utimensat(AT_FDCWD, path, NULL, 0);              // the oldest entries go first
-    return same;
+        return bytes;
+    }
+    free(bytes);
+    return NULL;
+}
+
+bool cache_find(const Cache *c, CacheKind kind, const char *key, const char *content,
+                char made[PATH_MAX])
+{
+    size_t size;
+    char *bytes = cache_read(c, kind, key, content, &size);
+    entry_path(c, key, ends[kind].made, made);
+    free(bytes);
+    return bytes != NULL;
 }
 
 static bool write_entry(const char *path, const char *head, const char *content)
@@ -161,7 +178,7 @@ static bool write_entry(const char *path, const char *head, const char *content)
     return !fclose(f) && good;
 }
 
-typedef struct { char name[CACHE_KEY]; time_t used; long long bytes; } Entry;
+typedef struct { char name[CACHE_KEY]; CacheKind kind; time_t used; long long bytes; } Entry;
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -169,15 +186,39 @@ static int compare_entries(const void *a, const void *b)
     return x->used < y->used ? -1 : x->used > y->used;
 }
 
+// Is a file of this name the content of an entry?
+static bool names_entry(const char *name, Entry *e)
+{
+    for (int kind = 0; kind < CACHE_KINDS; kind++)
+        if (strlen(name) > CACHE_KEY - 1 && !strcmp(name + CACHE_KEY - 1, ends[kind].content)) {
+            snprintf(e->name, sizeof e->name, "%.*s", CACHE_KEY - 1, name);
+            e->kind = (CacheKind)kind;
+            return true;
+        }
+    return false;
+}
+
+static bool measure_entry(const Cache *c, Entry *e)
+{
+    char path[PATH_MAX];
+    struct stat content, made;
+    entry_path(c, e->name, ends[e->kind].content, path);
+    if (stat(path, &content))
+        return false;
+    entry_path(c, e->name, ends[e->kind].made, path);
+    e->bytes = content.st_size + (stat(path, &made) ? 0 : made.st_size);
+    e->used = content.st_mtime;
+    return true;
+}
+
 // All entries, oldest first; the caller frees the list.
 static Entry *list_entries(const Cache *c, int *count)
 {
-    Entry *list = NULL;
+    Entry *list = NULL, e;
     int room = *count = 0;
     DIR *folder = opendir(c->path);
     for (struct dirent *d; folder && (d = readdir(folder));) {
-        size_t length = strlen(d->d_name);
-        if (length != CACHE_KEY + 1 || strcmp(d->d_name + CACHE_KEY - 1, ".c"))
+        if (!names_entry(d->d_name, &e) || !measure_entry(c, &e))
             continue;
         if (*count == room) {
             Entry *more = realloc(list, (size_t)(room = room ? 2 * room : 64) * sizeof *list);
@@ -185,17 +226,7 @@ static Entry *list_entries(const Cache *c, int *count)
                 break;
             list = more;
         }
-        Entry *e = &list[*count];
-        char path[PATH_MAX];
-        struct stat text, library;
-        snprintf(e->name, sizeof e->name, "%.*s", CACHE_KEY - 1, d->d_name);
-        entry_path(c, e->name, ".c", path);
-        if (stat(path, &text))
-            continue;
-        entry_path(c, e->name, ".so", path);
-        e->bytes = text.st_size + (stat(path, &library) ? 0 : library.st_size);
-        e->used = text.st_mtime;
-        ++*count;
+        list[(*count)++] = e;
     }
     if (folder)
         closedir(folder);
@@ -213,39 +244,72 @@ static void drop_oldest(const Cache *c)
         bytes += list[i].bytes;
     for (int i = 0; i < count && bytes > CACHE_MOST_BYTES; i++) {
         char path[PATH_MAX];
-        entry_path(c, list[i].name, ".c", path);
+        entry_path(c, list[i].name, ends[list[i].kind].content, path);
         unlink(path);
-        entry_path(c, list[i].name, ".so", path);
+        entry_path(c, list[i].name, ends[list[i].kind].made, path);
         unlink(path);
         bytes -= list[i].bytes;
     }
     free(list);
 }
 
-bool cache_store(const Cache *c, const char *key, const char *content, const char *made,
-                 char library[PATH_MAX])
+bool cache_store(const Cache *c, CacheKind kind, const char *key, const char *content,
+                 const char *from, char made[PATH_MAX])
 {
     char head[HEAD], path[PATH_MAX], written[PATH_MAX];
-    if (!c->is_usable || !library_head(made, head)
-        || snprintf(written, sizeof written, "%s.entry", made) >= (int)sizeof written)
+    size_t size;
+    char *bytes = c->is_usable ? read_file(from, &size) : NULL;
+    if (!bytes)
         return false;
-    entry_path(c, key, ".so", library);
-    entry_path(c, key, ".c", path);
-    if (!write_entry(written, head, content) || rename(made, library)) {
+    write_head(bytes, size, head);
+    free(bytes);
+    if (snprintf(written, sizeof written, "%s.entry", from) >= (int)sizeof written)
+        return false;
+    entry_path(c, key, ends[kind].made, made);
+    entry_path(c, key, ends[kind].content, path);
+    if (!write_entry(written, head, content) || rename(from, made)) {
         unlink(written);
         return false;
     }
     if (rename(written, path))
-        unlink(written);                     // the library is good, it will be made again next time
+        unlink(written);               // what was made is good, it will be made again next time
     drop_oldest(c);
     return true;
 }
 
-void cache_measure(const Cache *c, int *files, long long *bytes)
+static bool write_bytes(int fd, const char *bytes, size_t size)
 {
-    Entry *list = list_entries(c, files);
+    while (size) {
+        ssize_t n = write(fd, bytes, size);
+        if (n < 0 && errno != EINTR)
+            return false;
+        bytes += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+bool cache_write(const Cache *c, CacheKind kind, const char *key, const char *content,
+                 const void *bytes, size_t size)
+{
+    char from[PATH_MAX], made[PATH_MAX];
+    snprintf(from, sizeof from, "%s/made-XX" "XX" "XX", c->path);
+    int fd = c->is_usable ? mkostemp(from, O_CLOEXEC) : -1;
+    if (fd < 0)
+        return false;
+    bool good = write_bytes(fd, bytes, size);
+    good = !close(fd) && good;
+    if (good && cache_store(c, kind, key, content, from, made))
+        return true;
+    unlink(from);
+    return false;
+}
+
+void cache_measure(const Cache *c, int *entries, long long *bytes)
+{
+    Entry *list = list_entries(c, entries);
     *bytes = 0;
-    for (int i = 0; i < *files; i++)
+    for (int i = 0; i < *entries; i++)
         *bytes += list[i].bytes;
     free(list);
 }
