@@ -1,6 +1,7 @@
 // What the reports of `cleave show` share.
 #include "cli/report.h"
 #include "cli/verb.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,15 +45,21 @@ int report_line(const Compilation *c, const Layer *layer)
     return diag_place(&c->diag, layer->at).line;
 }
 
+int report_about_line(const ShowOptions *o)
+{
+    char *end;
+    long line = strtol(o->about, &end, 10);
+    return *end || line < 0 || line > INT_MAX ? -1 : (int)line;
+}
+
 bool report_wants(const Compilation *c, const ShowOptions *o, const Layer *layer)
 {
     if (!o->about)
         return true;
     if (!layer)
         return false;
-    char *end;
-    long line = strtol(o->about, &end, 10);
-    return *end ? !strcmp(o->about, layer->name) : line == report_line(c, layer);
+    int line = report_about_line(o);
+    return line < 0 ? !strcmp(o->about, layer->name) : line == report_line(c, layer);
 }
 
 char *report_count(char to[COUNT_TEXT], int64_t count)

@@ -8,6 +8,8 @@
 typedef int ReportPrint(Compilation *c, const ShowOptions *o, FILE *out);
 int  report_compiled(const ShowOptions *o, unsigned modes, const char *stop_after, ReportPrint *print,
                      FILE *out);
+// The line that o->about names; -1: it names a layer.
+int  report_about_line(const ShowOptions *o);
 // True if a layer is what the command line asks about: all of them, one name, or one line.
 bool report_wants(const Compilation *c, const ShowOptions *o, const Layer *layer);
 int  report_line(const Compilation *c, const Layer *layer);

@@ -5,7 +5,6 @@
 #include "ir/group.h"
 #include "program/program.h"
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 // A whole program of the net: to train where there is a loss, else to predict.
@@ -18,8 +17,9 @@ static bool launch_wanted(const ShowOptions *o, const Launch *l)
 {
     if (!o->about || !strcmp(o->about, l->layer))
         return true;
+    int line = report_about_line(o);
     for (int i = 0; i < l->place_count; i++)
-        if (l->places[i].line == atoi(o->about))
+        if (l->places[i].line == line)
             return true;
     return false;
 }

@@ -62,7 +62,8 @@ TileChoice choose_tiles(const CpuTarget *t, const int64_t *lengths, int count, i
         work += (double)lengths[i] * (double)vectors;
     for (int b = 1; b <= MOST_BLOCKS && b <= vectors; b++) {
         TileChoice c = { .blocks = b, .most = tile_most(t, b), .rest_blocks = (int)(vectors % b) };
-        double cost = (double)(vectors / b) * cut_cost(lengths, count, c.most, b);
+        int64_t full = vectors / b;
+        double cost = (double)full * cut_cost(lengths, count, c.most, b);
         if (c.rest_blocks) {
             c.rest_most = tile_most(t, c.rest_blocks);
             cost += cut_cost(lengths, count, c.rest_most, c.rest_blocks);

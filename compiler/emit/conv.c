@@ -4,6 +4,8 @@
 #include "emit/axis.h"
 #include "emit/contraction.h"
 #include "emit/tiles.h"
+#include <assert.h>
+#include <inttypes.h>
 
 typedef struct {
     const Node *x, *w, *out;       // input (or output gradient), weights (or FLIP), what is stored
@@ -117,9 +119,9 @@ static void print_tiles(Emit *e, const Axis *a, int most, int blocks)
             int tiles = wide ? cut.wide_tiles : cut.narrow_tiles;
             int width = wide ? cut.wide : cut.narrow;
             if (tiles)
-                fprintf(e->text, " \\\n    X(OWN(tile%dx%d), %d, %lld, %d, %d, %d, %d, %lld)", width,
-                        blocks, i, (long long)first, tiles, width, c->taps, c->tap,
-                        (long long)(c->start + first * a->step));
+                fprintf(e->text, " \\\n    X(OWN(tile%dx%d), %d, %" PRId64 ", %d, %d, %d, %d, %" PRId64 ")",
+                        width, blocks, i, first, tiles, width, c->taps, c->tap,
+                        c->start + first * a->step);
             first += tiles * width;
         }
     }
@@ -147,6 +149,7 @@ bool conv_emit(Emit *e, Kern *k)
     Conv c;
     describe(&c, k->group);
     int64_t lengths[AXIS_CLASSES];
+    assert(c.columns.classes > 0);
     for (int i = 0; i < c.columns.classes; i++)
         lengths[i] = c.columns.at[i].outputs;
     TileChoice tile = choose_tiles(e->target, lengths, c.columns.classes, c.out_blocks);

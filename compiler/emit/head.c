@@ -102,8 +102,8 @@ void head_constant(Emit *e, const char *name, int64_t value)
 
 char *head_float(char to[HEAD_FLOAT], double value)
 {
-    snprintf(to, HEAD_FLOAT, "%.9g", (double)(float)value);
-    strcat(to, strpbrk(to, ".en") ? "f" : ".0f");
+    int length = snprintf(to, HEAD_FLOAT, "%.9g", (double)(float)value);
+    snprintf(to + length, (size_t)(HEAD_FLOAT - length), strpbrk(to, ".en") ? "f" : ".0f");
     return to;
 }
 

@@ -96,7 +96,7 @@ static bool is_initialiser(const char *name)
 
 static Value number_function(Elab *e, const Ast *a, const Function *f, const Value *args)
 {
-    double result = a->count ? args[0].number : 0;
+    double result = a->count > 0 ? args[0].number : 0;
     if (is_initialiser(f->name)) {
         if (!strcmp(f->name, "gaussian") && result < 0)
             return elab_error(e, a->children[0]->at, "E406", "a standard deviation is 0 or more");

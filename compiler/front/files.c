@@ -111,7 +111,7 @@ static void read_used(Reading *r, const char *from, const Ast *use)
         diag_error(diag, use->at, "E008", "more than %d files are used", LIMIT_FILES);
         return;
     }
-    int length;
+    int length = 0;
     char *text = file_read(r->file->arena, diag, path, use->name_at, &length);
     if (text)
         read_text(r, path, text, length);
@@ -126,7 +126,7 @@ static Reading new_reading(Arena *arena, Diag *diag)
 
 AstFile *front_parse(Arena *arena, Diag *diag, const char *path)
 {
-    int length;
+    int length = 0;
     char *text = file_read(arena, diag, path, NO_SPAN, &length);
     if (!text)
         return NULL;

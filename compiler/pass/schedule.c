@@ -7,6 +7,7 @@
 // running, images before jobs; weight gradients and updates, for which nobody waits, come last.
 #include "pass/pass.h"
 #include "pass/rules.h"
+#include <assert.h>
 #include <string.h>
 
 typedef struct {
@@ -174,6 +175,7 @@ static void form_commands(Order *o)
 {
     Graph *g = o->g;
     int capacity = 0;
+    assert(g->command_count == 0);
     for (int i = 0; i < g->group_count; i++) {
         Group *group = g->groups[i];
         GroupCommand *last = g->command_count ? &g->commands[g->command_count - 1] : NULL;

@@ -28,14 +28,15 @@ static bool refuse(Loader *l, const char *what)
     return false;
 }
 
-// Extends the path; the caller cuts it back to the length that is returned.
+// Extends the path by a key, or by an index where there is none; the caller cuts it back to the
+// length that is returned.
 static size_t enter(Loader *l, const char *key, int index)
 {
     size_t length = strlen(l->path);
-    if (index >= 0)
-        snprintf(l->path + length, LOAD_PATH - length, "[%d]", index);
-    else
+    if (key)
         snprintf(l->path + length, LOAD_PATH - length, "%s%s", length ? "." : "", key);
+    else
+        snprintf(l->path + length, LOAD_PATH - length, "[%d]", index);
     return length;
 }
 
@@ -49,7 +50,7 @@ static bool load_integer(Loader *l, const json_t *j, int64_t least, int64_t most
 
 static bool load_int(Loader *l, const json_t *j, int *out)
 {
-    int64_t value;
+    int64_t value = 0;
     if (!load_integer(l, j, INT32_MIN, INT32_MAX, &value))
         return false;
     *out = (int)value;
@@ -131,7 +132,7 @@ static bool load_longs(Loader *l, const json_t *j, int64_t *to, int count)
 static bool load_shape(Loader *l, const json_t *j, Shape *to)
 {
     int64_t d[4];
-    int count;
+    int count = 0;
     if (!load_count(l, j, 4, &count))
         return false;
     if (count != 4)
@@ -144,7 +145,7 @@ static bool load_shape(Loader *l, const json_t *j, Shape *to)
 
 static bool load_array(Loader *l, const Field *f, const json_t *j, char *base)
 {
-    int count;
+    int count = 0;
     if (!load_count(l, j, LOAD_MOST, &count))
         return false;
     char *elements = arena_array(l->arena, (size_t)count, f->record->size);
@@ -162,7 +163,7 @@ static bool load_array(Loader *l, const Field *f, const json_t *j, char *base)
 
 static bool load_int_array(Loader *l, const Field *f, const json_t *j, char *base)
 {
-    int count;
+    int count = 0;
     if (!load_count(l, j, LOAD_MOST, &count))
         return false;
     int *values = ARENA_ARRAY(l->arena, int, count);
@@ -173,7 +174,7 @@ static bool load_int_array(Loader *l, const Field *f, const json_t *j, char *bas
 
 static bool load_few(Loader *l, const Field *f, const json_t *j, char *base)
 {
-    int count;
+    int count = 0;
     if (!load_count(l, j, f->most, &count))
         return false;
     memcpy(base + f->count_at, &count, sizeof count);
@@ -183,7 +184,7 @@ static bool load_few(Loader *l, const Field *f, const json_t *j, char *base)
 
 static bool load_port(Loader *l, const json_t *j, int *tensors)
 {
-    int count;
+    int count = 0;
     if (!load_count(l, j, PROGRAM_PORT_TENSORS, &count) || !load_ints(l, j, tensors, count))
         return false;
     for (int i = count; i < PROGRAM_PORT_TENSORS; i++)
@@ -193,29 +194,29 @@ static bool load_port(Loader *l, const json_t *j, int *tensors)
 
 static bool load_field(Loader *l, const Field *f, const json_t *j, char *base)
 {
-    char *at = base + f->at;
+    void *at = base + f->at;
     switch (f->kind) {
     case FIELD_TEXT_OR_NULL:
         if (json_is_null(j))
             return true;
-        return load_text(l, j, (const char **)at);
-    case FIELD_TEXT:      return load_text(l, j, (const char **)at);
-    case FIELD_INT:       return load_int(l, j, (int *)at);
-    case FIELD_LONG:      return load_integer(l, j, INT64_MIN, INT64_MAX, (int64_t *)at);
-    case FIELD_SEED:      return load_hex(l, j, (uint64_t *)at, 1);
-    case FIELD_HASH:      return load_hex(l, j, (uint64_t *)at, 2);
+        return load_text(l, j, at);
+    case FIELD_TEXT:      return load_text(l, j, at);
+    case FIELD_INT:       return load_int(l, j, at);
+    case FIELD_LONG:      return load_integer(l, j, INT64_MIN, INT64_MAX, at);
+    case FIELD_SEED:      return load_hex(l, j, at, 1);
+    case FIELD_HASH:      return load_hex(l, j, at, 2);
     case FIELD_BOOL:
         *(bool *)at = json_is_true(j);
         return json_is_boolean(j) || refuse(l, "is not true or false");
-    case FIELD_REAL:      return load_real(l, j, (double *)at);
-    case FIELD_WORD:      return load_word(l, f, j, (int *)at);
-    case FIELD_SHAPE:     return load_shape(l, j, (Shape *)at);
+    case FIELD_REAL:      return load_real(l, j, at);
+    case FIELD_WORD:      return load_word(l, f, j, at);
+    case FIELD_SHAPE:     return load_shape(l, j, at);
     case FIELD_STRUCT:    return load_record(l, f->record, j, at);
     case FIELD_ARRAY:     return load_array(l, f, j, base);
     case FIELD_INTS:      return load_int_array(l, f, j, base);
     case FIELD_FEW_INTS:
     case FIELD_FEW_LONGS: return load_few(l, f, j, base);
-    case FIELD_PORT:      return load_port(l, j, (int *)at);
+    case FIELD_PORT:      return load_port(l, j, at);
     }
     return false;
 }
@@ -290,6 +291,7 @@ Program *program_load(FILE *in, Arena *arena, char err[PROGRAM_ERROR])
         arena->exhausted = outer;
         longjmp(*outer, 1);
     }
+    // cppcheck-suppress autoVariables ; both ways out of this function put `outer` back
     arena->exhausted = &inner;
     Program *p = ARENA_NEW(arena, Program);
     Loader l = { .arena = arena, .err = err };

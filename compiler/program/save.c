@@ -68,7 +68,7 @@ static json_t *save_port(const int *tensors)
 
 static json_t *save_field(const Field *f, const char *base, bool texts)
 {
-    const char *at = base + f->at;
+    const void *at = base + f->at;
     int count;                             // meaningful for arrays only
     memcpy(&count, base + f->count_at, sizeof count);
     switch (f->kind) {
@@ -77,21 +77,21 @@ static json_t *save_field(const Field *f, const char *base, bool texts)
         return *(const char *const *)at ? save_text(*(const char *const *)at) : json_null();
     case FIELD_INT:       return json_integer(*(const int *)at);
     case FIELD_LONG:      return json_integer(*(const int64_t *)at);
-    case FIELD_SEED:      return save_hex((const uint64_t *)at, 1);
+    case FIELD_SEED:      return save_hex(at, 1);
     case FIELD_BOOL:      return json_boolean(*(const bool *)at);
     case FIELD_REAL:      return json_real(*(const double *)at);
     case FIELD_WORD:      return json_string(f->words[*(const int *)at]);
-    case FIELD_HASH:      return save_hex((const uint64_t *)at, 2);
+    case FIELD_HASH:      return save_hex(at, 2);
     case FIELD_SHAPE: {
-        const Shape *s = (const Shape *)at;
+        const Shape *s = at;
         return save_longs((int64_t[]){ s->n, s->c, s->h, s->w }, 4);
     }
     case FIELD_STRUCT:    return save_record(f->record, at, texts);
     case FIELD_ARRAY:     return save_array(f, *(const char *const *)at, count, texts);
     case FIELD_INTS:      return save_ints(*(const int *const *)at, count);
-    case FIELD_FEW_INTS:  return save_ints((const int *)at, count);
-    case FIELD_FEW_LONGS: return save_longs((const int64_t *)at, count);
-    case FIELD_PORT:      return save_port((const int *)at);
+    case FIELD_FEW_INTS:  return save_ints(at, count);
+    case FIELD_FEW_LONGS: return save_longs(at, count);
+    case FIELD_PORT:      return save_port(at);
     }
     return NULL;
 }

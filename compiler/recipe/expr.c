@@ -1,5 +1,6 @@
 // Evaluates and prints the postfix programs of recipe/expr.h.
 #include "recipe/expr.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,7 @@ bool expr_evaluate(const Expr *e, ExprLookup lookup, void *context, double *valu
         }
         depth++;
     }
+    assert(depth == 1);
     *value = stack[0];
     return true;
 }
@@ -252,6 +254,7 @@ void expr_print(const Expr *e, FILE *out)
     for (int i = 0; i < e->count; i++) {
         const ExprStep *s = &e->steps[i];
         int first = depth - takes(s);
+        assert(first >= 0);
         Piece made = { NULL, s->code == EXPR_NUMBER && s->number < 0 ? BINDS_SIGN : forms[s->code].binds };
         size_t size;
         FILE *text = open_memstream(&made.text, &size);

@@ -1,6 +1,7 @@
 // Samples of an open feed: read, stepped through the pipeline, turned into floats.
 #include "runtime/data/feed.h"
 #include "runtime/data/draw.h"
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ int64_t feed_source_index(const Feed *f, int64_t index)
 
 static DrawKey key_of(const FeedStep *step, const FeedKey *key, int64_t index, DrawPurpose purpose)
 {
+    assert(key);                   // the fixed steps, which have no key, draw nothing
     return (DrawKey){ .seed = key->seed, .epoch = key->epoch, .sample = (uint32_t)index,
                       .purpose = purpose, .stage = step->stage };
 }

@@ -77,10 +77,11 @@ bool reader_load(Reader *r, const char *path, size_t *bytes, char err[DATA_ERROR
     size_t size = ok ? (size_t)st.st_size : 0;
     if (ok && size > r->file_capacity) {
         uint8_t *grown = realloc(r->file, size);
-        ok = grown != NULL;
-        if (ok) {
+        if (grown) {
             r->file = grown;
             r->file_capacity = size;
+        } else {
+            ok = false;
         }
     }
     *bytes = 0;

@@ -2,6 +2,7 @@
 // never depends on the file system. Names beginning with a dot are not looked at.
 #include "runtime/data/decode.h"
 #include "runtime/data/source.h"
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -117,6 +118,7 @@ static bool images_open(ImageSource *s, const SourceOptions *o, char err[DATA_ER
         return false;
     }
     s->channels = 3;
+    assert(s->count == 0 && s->classes == 0);
     struct dirent **list = NULL;
     int n = list_folder(x->root, &list, err);
     bool ok = n >= 0;

@@ -26,15 +26,15 @@ static json_t *describe(Shape s, bool is_bias, int64_t from, int64_t bytes)
                     : s.h * s.w == 1 ? json_pack("[I,I]", (json_int_t)s.n, (json_int_t)s.c)
                     : json_pack("[I,I,I,I]", (json_int_t)s.n, (json_int_t)s.c, (json_int_t)s.h,
                                 (json_int_t)s.w);
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)from, (json_int_t)(from + bytes));
+    json_int_t first = from, end = from + bytes;
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets", first, end);
 }
 
 static json_t *describe_mean(Shape s, int64_t from)
 {
+    json_int_t first = from, end = from + 4 * shape_item(s);
     return json_pack("{s:s, s:[I,I,I], s:[I,I]}", "dtype", "F32", "shape", (json_int_t)s.c, (json_int_t)s.h,
-                     (json_int_t)s.w, "data_offsets", (json_int_t)from,
-                     (json_int_t)(from + 4 * shape_item(s)));
+                     (json_int_t)s.w, "data_offsets", first, end);
 }
 
 static json_t *metadata(const CheckpointState *c, const char *net)
