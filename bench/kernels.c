@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         return 1;
     }
     arena_open(&arena, 0, &exhausted);
-    const CpuTarget *target = argc > 1 ? cpu_target_find(argv[1]) : cpu_target_native();
+    const Target *target = argc > 1 ? target_find(argv[1]) : target_native();
     int batch = argc > 2 ? atoi(argv[2]) : 32;
     if (!target || batch < 1) {
         fprintf(stderr, "usage: kernels [avx512|avx2|sse2|neon [BATCH]]\n");

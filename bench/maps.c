@@ -29,13 +29,13 @@ int main(int argc, char **argv)
 {
     static Net n;
     static KernelUnitCase u;
-    const CpuTarget *target = argc > 1 ? cpu_target_find(argv[1]) : cpu_target_native();
+    const Target *target = argc > 1 ? target_find(argv[1]) : target_native();
     if (!target) {
         fprintf(stderr, "usage: maps [avx512|avx2|sse2|neon]\n");
         return 2;
     }
     build(&n);
-    PassTarget t = { target->vector, target->registers, true, false, true };
+    PassOptions t = { target, ELEMENT_FLOAT, true, false, true };
     if (!pass_run(n.g, &t, NULL)) {
         diag_print(&n.diag, stderr, false);
         return 1;

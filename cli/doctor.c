@@ -18,7 +18,7 @@ static void print_cpu(void)
         fclose(f);
     cpu_set_t set;
     int threads = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
-    const CpuTarget *t = cpu_target_native();
+    const Target *t = target_native();
     printf("cpu       %s, %d threads\n", model, threads);
     printf("target    %s: %d floats a register, %d registers\n", t->name, t->vector, t->registers);
 }

@@ -24,9 +24,9 @@ static void take_time(double *stage, double *last)
     *last = now;
 }
 
-static const CpuTarget *find_target(Compilation *c, const CompileOptions *o)
+static const Target *find_target(Compilation *c, const CompileOptions *o)
 {
-    const CpuTarget *t = o->target ? cpu_target_find(o->target) : cpu_target_native();
+    const Target *t = o->target ? target_find(o->target) : target_native();
     if (!t)
         snprintf(c->err, sizeof c->err, "unknown target '%s'", o->target ? o->target : "native");
     return t;
@@ -42,12 +42,10 @@ static bool stops_before_target(const CompileOptions *o)
 
 // All graphs that were asked for, through the passes. They are made anew from the AST for every
 // mode, with the same parameters in the same places.
-static bool make_graphs(Compilation *c, const CompileOptions *o, const CpuTarget *target, double *last)
+static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *target, double *last)
 {
-    PassTarget t = { 0 };
-    if (target)
-        t = (PassTarget){ target->vector, target->registers, !o->no_fuse,
-                          !o->no_fuse && !o->no_fuse_update, !o->no_memory_reuse };
+    const PassOptions options = { target, ELEMENT_FLOAT, !o->no_fuse, !o->no_fuse && !o->no_fuse_update,
+                                  !o->no_memory_reuse };
     for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++) {
         if (!(o->modes >> mode & 1))
             continue;
@@ -55,7 +53,7 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const CpuTarget
         if (!g || c->diag.errors)
             return false;
         take_time(&c->times.front, last);
-        if (!pass_run(g, target ? &t : NULL, o->stop_after))
+        if (!pass_run(g, target ? &options : NULL, o->stop_after))
             return false;
         take_time(&c->times.passes, last);
         c->graphs[mode] = g;
@@ -63,7 +61,7 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const CpuTarget
     return true;
 }
 
-static bool make_program(Compilation *c, const CpuTarget *target)
+static bool make_program(Compilation *c, const Target *target)
 {
     Graph *graphs[3];
     int count = 0;
@@ -85,7 +83,7 @@ static bool compile(Compilation *c, const CompileOptions *o, const char *path)
         return false;
     if (!front_recipe(c->ast, &o->front, &c->arena, &c->diag, &c->recipe))
         return false;
-    const CpuTarget *target = NULL;
+    const Target *target = NULL;
     if (!stops_before_target(o) && !(target = find_target(c, o)))
         return false;
     if (!make_graphs(c, o, target, &last))

@@ -24,7 +24,7 @@ enum { KERNEL_TENSORS = 32, HEAD_NAMES = 96, HEAD_NAME = 32 };
 typedef struct Emit {
     Arena           *arena;
     Program         *program;
-    const CpuTarget *target;
+    const Target *target;
     const Graph     *graph;        // the one being emitted
     FILE            *text;         // of the current unit
     char            *err;          // PROGRAM_ERROR bytes
@@ -59,7 +59,7 @@ typedef struct Body {
     bool      (*emit)(Emit *e, Kern *k);
 } Body;
 
-extern const Body cpu_bodies[];    // emit/cpu_bodies.c, ended by name NULL; built from kernels.def
+extern const Body cpu_bodies[];    // emit/cpu/bodies.c, ended by name NULL; built from kernels.def
 const Body *body_for(const Emit *e, const Group *g);       // NULL: none takes it (a bug)
 // body_for, its emit, head_close: the whole text of one group. `symbol` and `title` are set before.
 // Returns the body, NULL with e->err filled on an internal error.

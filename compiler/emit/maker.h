@@ -18,7 +18,7 @@ typedef struct { char *key; int kernel; } MadeKernel;
 typedef struct {
     Arena           *arena;
     Program         *program;
-    const CpuTarget *target;
+    const Target *target;
     char            *err;          // PROGRAM_ERROR bytes
     int64_t          region[GRAPH_DEVICES];    // where the value region of each device starts
     int              state[GRAPH_DEVICES];     // tensor of each device's StepState

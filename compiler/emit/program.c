@@ -13,7 +13,7 @@ static bool same_params(Graph *const *graphs, int count, char *err)
     return true;
 }
 
-Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, const CpuTarget *target,
+Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, const Target *target,
                       Arena *arena, char err[PROGRAM_ERROR])
 {
     if (!same_params(graphs, count, err))

@@ -23,7 +23,8 @@ static int add_persistent(Maker *m, const char *name, int device, BufferRole rol
                           const Layout *layout)
 {
     ProgramDevice *d = &m->program->devices[device];
-    int64_t bytes = size_round_up(layout_elements(layout, shape) * 4, PROGRAM_ALIGN);
+    int64_t bytes = size_round_up(layout_elements(layout, shape) * element_bytes(layout->element),
+                                  PROGRAM_ALIGN);
     Buffer b = { .name = name, .device = device, .role = role, .offset = d->arena_bytes, .bytes = bytes };
     d->arena_bytes += bytes + PROGRAM_GUARD;
     Tensor t = { .name = name, .buffer = add_buffer(m, b), .shape = shape, .layout = *layout };
@@ -193,13 +194,12 @@ static void make_node_tensors(Maker *m, GraphTensors *t, Node *n)
     if (home->storage && t->value[n->id] < 0) {
         if (t->buffer[home->id] < 0)
             t->buffer[home->id] = add_storage(m, t->graph, home->storage, false);
-        Tensor v = { n->name, t->buffer[home->id], offset * 4, n->shape, n->layout, false };
+        int64_t bytes = offset * element_bytes(n->layout.element);
+        Tensor v = { n->name, t->buffer[home->id], bytes, n->shape, n->layout, false };
         t->value[n->id] = add_tensor(m, v);
     }
     if (n->places) {
-        Layout l = n->layout;
-        l.top = l.left = l.bottom = l.right = 0;
-        l.item_stride = 0;
+        Layout l = layout_compact(n->layout);
         l.item_stride = layout_item(&l, n->shape);
         int buffer = add_storage(m, t->graph, n->places, true);
         Tensor v = { m->program->buffers[buffer].name, buffer, 0, n->shape, l, true };

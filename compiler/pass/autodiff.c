@@ -68,9 +68,9 @@ static void differentiate(Graph *g, Node *n)
         op_table[n->op]->grad(g, n, dy);
 }
 
-bool pass_autodiff(Graph *g, const PassTarget *t)
+bool pass_autodiff(Graph *g, const PassOptions *o)
 {
-    (void)t;
+    (void)o;
     if (g->mode != GRAPH_TRAIN || !g->loss)
         return true;
     int forward = g->count, before = g->diag->errors;

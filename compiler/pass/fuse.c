@@ -10,7 +10,7 @@
 
 typedef struct {
     Graph            *g;
-    const PassTarget *target;
+    const PassOptions *options;
     Node           ***users;       // by id: nodes that read it, in order
     int              *user_count;
     bool             *kept;        // by id: an output of the net, the loss, a metric
@@ -50,13 +50,13 @@ static void find_kept(Fusion *f)
 
 static bool is_joined_in_place(const Node *n)
 {
-    return cpu_rules[n->op].view == VIEW_JOINED && n->inputs && n->in[0]->view == n;
+    return op_rules[n->op].view == VIEW_JOINED && n->inputs && n->in[0]->view == n;
 }
 
 // Views and sources are computed by no kernel.
 static bool needs_kernel(const Node *n)
 {
-    ViewRule rule = cpu_rules[n->op].view;
+    ViewRule rule = op_rules[n->op].view;
     if (op_has(n->op, OP_SOURCE) || is_joined_in_place(n))
         return false;
     return !((rule == VIEW_WHOLE || rule == VIEW_CUT) && n->view == n->in[0]);
@@ -132,7 +132,7 @@ static void take_epilogue(Fusion *f, Group *group)
 {
     int first = group->count;
     Node *end = group->nodes[group->count - 1], *n;
-    while (f->target->fuse && (n = next_in_chain(f, group, end)) != NULL) {
+    while (f->options->fuse && (n = next_in_chain(f, group, end)) != NULL) {
         take(f, group, n);
         end = n;
     }
@@ -149,8 +149,8 @@ static void take_second(Fusion *f, Group *group)
     if (f->user_count[root->id] != 1 || f->kept[root->id] || root->view)
         return;
     Node *n = f->users[root->id][0];
-    for (const Duo *d = cpu_duos; d->reason; d++) {
-        bool allowed = d->is_update ? f->target->fuse_update : f->target->fuse;
+    for (const Duo *d = op_duos; d->reason; d++) {
+        bool allowed = d->is_update ? f->options->fuse_update : f->options->fuse;
         if (!allowed || d->first != root->op || d->second != n->op || n->device != root->device)
             continue;
         group->pattern = d->pattern;
@@ -166,7 +166,7 @@ static void take_loss(Fusion *f, Group *group)
     Node *root = group->root;
     for (int i = 0; i < f->user_count[root->in[0]->id]; i++) {
         Node *n = f->users[root->in[0]->id][i];
-        if (!n->group && cpu_rules[n->op].pattern == PATTERN_LOSS && n->in[1] == root->in[1])
+        if (!n->group && op_rules[n->op].pattern == PATTERN_LOSS && n->in[1] == root->in[1])
             take(f, group, n);
     }
     group->reason = "loss, gradient and metrics read the same scores once";
@@ -217,7 +217,7 @@ static bool goes_image_by_image(const Group *group)
 static const char *why_it_ends(const Fusion *f, const Group *group)
 {
     const Node *end = group->nodes[group->count - 1];
-    if (!f->target->fuse)
+    if (!f->options->fuse)
         return "fusion is off";
     if (f->user_count[end->id] == 0)
         return "nothing reads its result";
@@ -232,7 +232,7 @@ static void make_group(Fusion *f, Node *root, int *capacity)
     Group *group = ARENA_NEW(g->arena, Group);
     group->id = g->group_count;
     group->root = root;
-    group->pattern = cpu_rules[root->op].pattern;
+    group->pattern = op_rules[root->op].pattern;
     ARENA_PUSH(g->arena, g->groups, g->group_count, *capacity, group);
     take(f, group, root);
     if (group->pattern == PATTERN_LOSS)
@@ -246,9 +246,9 @@ static void make_group(Fusion *f, Node *root, int *capacity)
     group->per_image = goes_image_by_image(group);
 }
 
-bool pass_fuse(Graph *g, const PassTarget *t)
+bool pass_fuse(Graph *g, const PassOptions *o)
 {
-    Fusion f = { .g = g, .target = t };
+    Fusion f = { .g = g, .options = o };
     int capacity = 0;
     find_users(&f);
     find_kept(&f);

@@ -11,13 +11,18 @@
 
 enum { FEW_CHANNELS = 4 };     // an input of so many or fewer is better read PLAIN than padded to V
 
+// The convolution that an image's layout was made for.
+typedef struct { const Node *image, *reader; } ImageReader;
+
 typedef struct {
-    Graph *g;
-    int    vector;
-    Node **user_of_source;     // by id: the first node that reads a source
-    int   *user_input;         // ... and by which of its inputs
-    Node **out;                // the graph as it is rebuilt
-    int    count, capacity;
+    Graph               *g;
+    int                  vector;       // channels are padded to so many
+    Element              matrix;       // what contractions read
+    const TargetLayouts *layouts;
+    ImageReader         *readers;      // of images with few channels
+    int                  reader_count, reader_capacity;
+    Node               **out;          // the graph as it is rebuilt
+    int                  count, capacity;
 } Plan;
 
 static Pieces one_piece(int64_t channels)
@@ -33,23 +38,38 @@ static bool pieces_equal(const Pieces *a, const Pieces *b)
            !memcmp(a->channels, b->channels, (size_t)a->count * sizeof a->channels[0]);
 }
 
+// Kinds that a flattened map may have without moving: they know the map it came from.
+static bool holds_features(LayoutKind kind)
+{
+    return kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS || kind == LAYOUT_NHWC;
+}
+
+static bool is_flattened(const Node *n)
+{
+    return n->layout.in_h * n->layout.in_w > 1 && n->shape.h * n->shape.w == 1;
+}
+
 static Layout layout_of_kind(LayoutKind kind, int vector, const Pieces *pieces, Shape s)
 {
     Layout l = { .kind = kind, .vector = vector, .pieces = *pieces };
-    if (kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS) {
+    if (holds_features(kind)) {
         l.in_h = (int)s.h;
         l.in_w = (int)s.w;
     }
     return l;
 }
 
-// Layout `kind` for a value that is there in another one. A flattened map keeps the pieces and the
-// size of the map it came from where its features stay in their order.
-static Layout layout_from(LayoutKind kind, int vector, const Node *value)
+static bool wants_map(Want want) { return want == WANT_MAP || want == WANT_IMAGE; }
+
+// The layout a reader wants for a value that is there in another one. A flattened map keeps the
+// pieces and the size of the map it came from where its features stay in their order.
+static Layout layout_from(const Plan *p, Want want, const Node *value)
 {
     const Layout *old = &value->layout;
-    bool features = kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS;
-    bool flattened = old->in_h * old->in_w > 1 && value->shape.h * value->shape.w == 1;
+    LayoutKind kind = p->layouts->kinds[want];
+    int vector = p->vector;
+    bool features = holds_features(kind) && !wants_map(want);
+    bool flattened = is_flattened(value);
     Pieces one = one_piece(value->shape.c);
     if (kind == LAYOUT_PLAIN || (flattened && !features))
         return layout_of_kind(kind, vector, &one, value->shape);
@@ -70,7 +90,7 @@ static void append(Plan *p, Node *n)
 
 static bool same_order(const Layout *a, const Layout *b)
 {
-    return a->kind == b->kind && pieces_equal(&a->pieces, &b->pieces) &&
+    return a->kind == b->kind && a->vector == b->vector && pieces_equal(&a->pieces, &b->pieces) &&
            pieces_equal(&a->pieces_out, &b->pieces_out) && a->in_h == b->in_h && a->in_w == b->in_w;
 }
 
@@ -78,7 +98,7 @@ static Node *earlier_relayout(const Plan *p, const Node *value, const Layout *to
 {
     for (int i = 0; i < p->count; i++)
         if (p->out[i]->op == OP_RELAYOUT && p->out[i]->in[0] == value &&
-            same_order(&p->out[i]->layout, to))
+            same_order(&p->out[i]->layout, to) && p->out[i]->layout.element == to->element)
             return p->out[i];
     return NULL;
 }
@@ -138,11 +158,25 @@ static Node *flipped(Plan *p, Node *user, Node *weights)
 
 // --- parameters ---------------------------------------------------------------------------------
 
+// A run of whole rows of taps is read at once: they are padded as the image's are.
+static Layout nhwc_weights(const Plan *p, const Node *x, Shape w, int groups)
+{
+    Layout l = { .kind = LAYOUT_NHWC, .vector = x->layout.vector };
+    l.pieces = groups > 1 ? one_piece(w.c) : x->layout.pieces;
+    l.in_h = is_flattened(x) ? x->layout.in_h : 1;
+    l.in_w = is_flattened(x) ? x->layout.in_w : 1;
+    if (l.vector < p->vector)
+        l.right = image_row_padding(w.w, layout_pixel(&l, w), p->vector);
+    return l;
+}
+
 // The layout that weights need for a convolution or fully connected layer over `x`. With groups
 // the input channels of a filter are those of one group, whatever pieces x has.
 static Layout weights_layout(const Plan *p, const Node *x, Shape w, int groups)
 {
     Layout l = { .vector = p->vector, .pieces_out = one_piece(w.n) };
+    if (x->layout.kind == LAYOUT_NHWC)
+        return nhwc_weights(p, x, w, groups);
     l.kind = x->layout.kind == LAYOUT_COLUMNS ? LAYOUT_DENSE
              : x->layout.kind == LAYOUT_PLAIN ? LAYOUT_FILTERS_IN
                                               : LAYOUT_FILTERS;
@@ -156,30 +190,58 @@ static Layout weights_layout(const Plan *p, const Node *x, Shape w, int groups)
 
 static Layout channels_layout(const Plan *p, const Node *x)
 {
-    return layout_of_kind(LAYOUT_BLOCKED, p->vector, &x->layout.pieces, (Shape){ 1, 1, 1, 1 });
+    return layout_of_kind(p->layouts->kinds[WANT_CHANNELS], p->vector, &x->layout.pieces,
+                          (Shape){ 1, 1, 1, 1 });
 }
 
 // --- one node -----------------------------------------------------------------------------------
 
-static bool kind_fits(Want want, const Node *value)
+static const Node *reader_of(const Plan *p, const Node *image)
 {
-    LayoutKind k = value->layout.kind;
+    for (int i = 0; i < p->reader_count; i++)
+        if (p->readers[i].image == image)
+            return p->readers[i].reader;
+    return NULL;
+}
+
+// An image padded for another convolution's rows of taps does not serve this one.
+static bool image_fits(const Plan *p, const Node *user, const Node *value)
+{
+    if (value->layout.kind == LAYOUT_PLAIN)
+        return value->op == OP_INPUT;
+    if (value->layout.vector == p->vector)
+        return true;
+    const Node *reader = reader_of(p, value);
+    return reader && !memcmp(&reader->attr.conv.window, &user->attr.conv.window, sizeof(Window));
+}
+
+static bool kind_fits(const Plan *p, const Node *user, Want want, const Node *value)
+{
+    LayoutKind k = value->layout.kind, wanted = p->layouts->kinds[want];
     switch (want) {
-    case WANT_MAP:              return k == LAYOUT_BLOCKED;
-    case WANT_IMAGE:            return k == LAYOUT_BLOCKED || (k == LAYOUT_PLAIN && value->op == OP_INPUT);
-    case WANT_MAP_OR_PANEL:     return k == LAYOUT_BLOCKED || k == LAYOUT_PANEL;
-    case WANT_PANEL:            return k == LAYOUT_PANEL;
-    case WANT_COLUMNS:          return k == LAYOUT_COLUMNS;
-    case WANT_PLAIN:            return k == LAYOUT_PLAIN;
-    default:                    return true;
+    case WANT_MAP:
+        return k == wanted && value->layout.vector == p->vector && (k != LAYOUT_NHWC || !is_flattened(value));
+    case WANT_IMAGE:
+        return (k == wanted || k == LAYOUT_PLAIN) && image_fits(p, user, value);
+    case WANT_MAP_OR_PANEL:
+        return k == wanted || k == p->layouts->kinds[WANT_PANEL];
+    case WANT_PANEL:
+    case WANT_COLUMNS:
+    case WANT_PLAIN:
+        return k == wanted && (k == LAYOUT_PLAIN || value->layout.vector == p->vector);
+    default:
+        return true;
     }
 }
 
-static LayoutKind wanted_kind(Want want)
+// Tensor cores take rounded numbers. Values are rounded where they are made; images and, in TF32,
+// the weights of fully connected layers by the kernel that reads them (docs/decisions.md).
+static Element wanted_element(const Plan *p, const Node *user, int i, const Node *value)
 {
-    return want == WANT_COLUMNS ? LAYOUT_COLUMNS
-           : want == WANT_PLAIN ? LAYOUT_PLAIN
-           : want == WANT_PANEL ? LAYOUT_PANEL : LAYOUT_BLOCKED;
+    bool loop_rounds = value->op == OP_INPUT || (value->op == OP_PARAM && rule_want(user, i) == WANT_DENSE);
+    if (!op_has(user->op, OP_CONTRACTION) || (loop_rounds && p->matrix == ELEMENT_TF32))
+        return value->layout.element;
+    return p->matrix;
 }
 
 static Node *fit_input(Plan *p, Node *n, int i)
@@ -189,22 +251,36 @@ static Node *fit_input(Plan *p, Node *n, int i)
     if (!rule_reads(n, i))
         return value;
     if (want == WANT_SAME) {
-        Layout to = n->in[0]->layout;
-        to.top = to.left = to.bottom = to.right = 0;
-        to.item_stride = 0;
-        if (cpu_rules[n->op].pieces == PIECES_JOINED)     // every input keeps its own pieces
+        Layout to = layout_compact(n->in[0]->layout);
+        to.element = value->layout.element;
+        if (op_rules[n->op].pieces == PIECES_JOINED)     // every input keeps its own pieces
             to.pieces = value->layout.pieces;
         return same_order(&value->layout, &to) ? value : relayout(p, value, &to, n);
     }
-    if (want == WANT_FLIPPED)
+    if (want == WANT_FLIPPED && p->layouts->flips)
         return flipped(p, n, value);
     if (want == WANT_AS_PARAM)
         return same_order(&value->layout, &n->in[0]->layout)
                    ? value : relayout(p, value, &n->in[0]->layout, n);
-    if (kind_fits(want, value))
-        return value;
-    Layout to = layout_from(wanted_kind(want), p->vector, value);
-    return relayout(p, value, &to, n);
+    bool fits = kind_fits(p, n, want, value);
+    Layout to = fits ? value->layout : layout_from(p, want, value);
+    to.element = wanted_element(p, n, i, value);
+    return fits && to.element == value->layout.element ? value : relayout(p, value, &to, n);
+}
+
+// An image with few channels: on CPUs plain; on GPUs with pixels padded to as few channels as let
+// every window start at a multiple of the vector.
+static void fit_image(Plan *p, const Node *user, Node *image)
+{
+    Pieces one = one_piece(image->shape.c);
+    if (p->layouts->kinds[WANT_IMAGE] != LAYOUT_NHWC) {
+        image->layout = layout_of_kind(LAYOUT_PLAIN, p->vector, &one, image->shape);
+        return;
+    }
+    int vector = image_pixel_padding(&user->attr.conv.window, image->shape.c, p->vector);
+    image->layout = layout_of_kind(LAYOUT_NHWC, vector, &one, image->shape);
+    ImageReader r = { image, user };
+    ARENA_PUSH(p->g->arena, p->readers, p->reader_count, p->reader_capacity, r);
 }
 
 // A source that nobody has given a layout yet takes the one its first user wants.
@@ -220,11 +296,11 @@ static void fit_source(Plan *p, Node *user, int i)
     else if (want == WANT_CHANNELS)
         source->layout = channels_layout(p, user->in[0]);
     else if (want == WANT_IMAGE && source->op == OP_INPUT && source->shape.c <= FEW_CHANNELS)
-        source->layout = layout_of_kind(LAYOUT_PLAIN, p->vector, &one, source->shape);
-    else if (cpu_rules[source->op].out == WANT_PLAIN || want == WANT_PLAIN)
+        fit_image(p, user, source);
+    else if (op_rules[source->op].out == WANT_PLAIN || want == WANT_PLAIN)
         source->layout = layout_of_kind(LAYOUT_PLAIN, p->vector, &one, source->shape);
     else
-        source->layout = layout_of_kind(wanted_kind(want), p->vector, &one, source->shape);
+        source->layout = layout_of_kind(p->layouts->kinds[want], p->vector, &one, source->shape);
 }
 
 static Pieces concat_pieces(const Node *n)
@@ -256,7 +332,7 @@ static Pieces slice_pieces(const Pieces *whole, int64_t first, int64_t channels)
 static Pieces output_pieces(const Node *n)
 {
     const Node *x = n->in[0];
-    switch (cpu_rules[n->op].pieces) {
+    switch (op_rules[n->op].pieces) {
     case PIECES_JOINED:  return concat_pieces(n);
     case PIECES_CUT:     return slice_pieces(&x->layout.pieces, n->attr.slice.first, n->shape.c);
     case PIECES_FORWARD: return n->forward ? n->forward->in[0]->layout.pieces : one_piece(n->shape.c);
@@ -264,14 +340,14 @@ static Pieces output_pieces(const Node *n)
     case PIECES_KEPT:    break;
     }
     // A flattened map keeps its pieces: they count the channels of the map it came from.
-    bool kept = n->shape.c == x->shape.c || cpu_rules[n->op].view == VIEW_WHOLE;
+    bool kept = n->shape.c == x->shape.c || op_rules[n->op].view == VIEW_WHOLE;
     return kept ? x->layout.pieces : one_piece(n->shape.c);
 }
 
 static void set_output(Plan *p, Node *n)
 {
     const Node *x = n->in[0];
-    Want want = cpu_rules[n->op].out;
+    Want want = op_rules[n->op].out;
     if (want == WANT_FILTERS) {
         n->layout = weights_layout(p, x, n->shape, n->attr.conv.groups);
         return;
@@ -285,14 +361,16 @@ static void set_output(Plan *p, Node *n)
         return;
     }
     Pieces pieces = output_pieces(n);
-    LayoutKind kind = want == WANT_SAME ? x->layout.kind : wanted_kind(want);
+    LayoutKind kind = want == WANT_SAME ? x->layout.kind : p->layouts->kinds[want];
     if (want == WANT_SAME && op_has(n->op, OP_UPDATE)) {
         n->layout = x->layout;
         return;
     }
     n->layout = layout_of_kind(kind, p->vector, &pieces, n->shape);
-    const Node *as = cpu_rules[n->op].pieces == PIECES_FORWARD && n->forward ? n->forward->in[0] : x;
-    if (kind == as->layout.kind && (kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS)) {
+    n->layout.element = kind == LAYOUT_NHWC ? p->matrix : ELEMENT_FLOAT;
+    const Node *as = op_rules[n->op].pieces == PIECES_FORWARD && n->forward ? n->forward->in[0] : x;
+    bool keeps_order = kind != LAYOUT_NHWC || as != x || want == WANT_SAME || shape_equal(n->shape, x->shape);
+    if (kind == as->layout.kind && holds_features(kind) && keeps_order && n->shape.h * n->shape.w == 1) {
         n->layout.in_h = as->layout.in_h;        // features keep the order of the map they came from
         n->layout.in_w = as->layout.in_w;
     }
@@ -325,7 +403,7 @@ static int uses_in(const Node *user, const Node *value)
 static bool can_live_in(const Node *x, const Node *concat)
 {
     return !x->view && !op_has(x->op, OP_SOURCE) && x->device == concat->device &&
-           cpu_rules[x->op].view != VIEW_WHOLE && cpu_rules[x->op].view != VIEW_CUT &&
+           op_rules[x->op].view != VIEW_WHOLE && op_rules[x->op].view != VIEW_CUT &&
            uses_in(concat, x) == 1;
 }
 
@@ -342,13 +420,13 @@ static bool concat_in_place(Node *n)
 {
     int pieces = 0;
     for (int i = 0; i < n->inputs; i++) {
-        if (!can_live_in(n->in[i], n))
+        if (!can_live_in(n->in[i], n) || n->in[i]->layout.element != n->layout.element)
             return false;
         pieces += n->in[i]->layout.pieces.count;
     }
     return pieces == n->layout.pieces.count &&
            (n->layout.kind == LAYOUT_BLOCKED || n->layout.kind == LAYOUT_PANEL ||
-            n->layout.kind == LAYOUT_COLUMNS);
+            n->layout.kind == LAYOUT_COLUMNS || (n->layout.kind == LAYOUT_NHWC && !is_flattened(n)));
 }
 
 static bool starts_a_piece(const Pieces *p, int64_t channel)
@@ -366,14 +444,14 @@ static bool slice_in_place(const Node *n)
     int64_t end = n->attr.slice.first + n->shape.c;
     return starts_a_piece(&x->layout.pieces, n->attr.slice.first) &&
            (end == x->shape.c || starts_a_piece(&x->layout.pieces, end)) &&
-           x->layout.kind != LAYOUT_PLAIN;
+           x->layout.kind != LAYOUT_PLAIN && !(x->layout.kind == LAYOUT_NHWC && is_flattened(x));
 }
 
 static void find_views(Graph *g)
 {
     for (int i = 0; i < g->count; i++) {
         Node *n = g->nodes[i];
-        ViewRule rule = cpu_rules[n->op].view;
+        ViewRule rule = op_rules[n->op].view;
         int64_t first = 0;
         if (rule == VIEW_JOINED && concat_in_place(n))
             for (int k = 0; k < n->inputs; first += n->in[k++]->shape.c) {
@@ -398,8 +476,19 @@ static Node *home(Node *n)
 
 // --- halos --------------------------------------------------------------------------------------
 
-static void find_halos(Graph *g)
+// Rows of an image that is read in runs of taps: as many more columns as the last window's padded
+// run reaches, and as make every row start at a multiple of the vector.
+static void pad_rows(Node *image, const Node *reader, int vector)
 {
+    Layout *l = &image->layout;
+    int64_t pixel = layout_pixel(l, image->shape);
+    l->right += image_row_padding(reader->attr.conv.window.kernel_w, pixel, vector);
+    l->right += image_row_padding(l->left + image->shape.w + l->right, pixel, vector);
+}
+
+static void find_halos(const Plan *p)
+{
+    Graph *g = p->g;
     Halo *need = ARENA_ARRAY(g->arena, Halo, g->count);
     for (int i = 0; i < g->count; i++)
         for (int k = 0; k < g->nodes[i]->inputs; k++)
@@ -407,13 +496,16 @@ static void find_halos(Graph *g)
     for (int i = 0; i < g->count; i++) {
         Node *n = g->nodes[i];
         Layout *l = &n->layout;
-        if (l->kind != LAYOUT_BLOCKED && l->kind != LAYOUT_PLAIN)
+        bool is_run = l->kind == LAYOUT_NHWC && n->op == OP_INPUT && l->vector < p->vector;
+        if (l->kind != LAYOUT_BLOCKED && l->kind != LAYOUT_PLAIN && !is_run)
             continue;
         const Halo *halo = &need[home(n)->id];
         l->top = (int)halo->top;
         l->left = (int)halo->left;
         l->bottom = (int)halo->bottom;
         l->right = (int)halo->right;
+        if (is_run)
+            pad_rows(n, reader_of(p, n), p->vector);
     }
 }
 
@@ -423,16 +515,21 @@ static void place_views(Graph *g)
     for (int i = 0; i < g->count; i++) {
         Node *n = g->nodes[i];
         Layout *l = &n->layout;
-        if (l->kind == LAYOUT_BLOCKED || l->kind == LAYOUT_PLAIN)
+        if (l->kind == LAYOUT_BLOCKED || l->kind == LAYOUT_PLAIN || l->kind == LAYOUT_NHWC)
             l->item_stride = layout_item(&home(n)->layout, home(n)->shape);
+        if (l->kind == LAYOUT_NHWC)
+            l->pixel_stride = layout_pixel(&home(n)->layout, home(n)->shape);
         if (n->view && n->view_offset)
             n->view_offset = view_start(n->view, n->view_offset);
     }
 }
 
-bool pass_layout(Graph *g, const PassTarget *t)
+bool pass_layout(Graph *g, const PassOptions *o)
 {
-    Plan p = { .g = g, .vector = t->vector };
+    Plan p = { .g = g, .vector = o->target->vector, .matrix = o->matrix,
+               .layouts = &target_layouts[o->target->kind] };
+    if (p.matrix == ELEMENT_BF16)
+        p.vector *= 2;                           // as many bytes
     int count = g->count;
     Node **nodes = ARENA_ARRAY(g->arena, Node *, count);
     memcpy(nodes, g->nodes, (size_t)count * sizeof *nodes);
@@ -444,7 +541,7 @@ bool pass_layout(Graph *g, const PassTarget *t)
     for (int i = 0; i < g->count; i++)
         g->nodes[i]->id = i;
     find_views(g);
-    find_halos(g);
+    find_halos(&p);
     place_views(g);
     return true;
 }

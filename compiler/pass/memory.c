@@ -45,7 +45,7 @@ static Storage *storage_of(Plan *p, Node *value)
     if (n->storage || n->op == OP_PARAM)
         return n->storage;
     int64_t elements = layout_elements(&n->layout, n->shape), bytes = 0;
-    if (elements < 0 || !size_multiply(elements, (int64_t)sizeof(float), &bytes)) {
+    if (elements < 0 || !size_multiply(elements, element_bytes(n->layout.element), &bytes)) {
         p->overflow = true;
         return NULL;
     }
@@ -79,9 +79,7 @@ static void keep_places(Plan *p, const Group *group, Node *gradient)
     if (!pool || !rule_needs_places(gradient))
         return;
     if (!pool->places) {
-        Layout l = pool->layout;
-        l.top = l.left = l.bottom = l.right = 0;
-        l.item_stride = 0;
+        Layout l = layout_compact(pool->layout);
         int64_t bytes = layout_elements(&l, pool->shape);
         if (bytes < 0) {
             p->overflow = true;
@@ -198,7 +196,7 @@ static void place_device(Graph *g, Storage **sorted, int device, bool reuse)
     mark_shared(placed, count);
 }
 
-bool pass_memory(Graph *g, const PassTarget *t)
+bool pass_memory(Graph *g, const PassOptions *o)
 {
     Plan p = { .g = g };
     find_lives(&p);
@@ -211,6 +209,6 @@ bool pass_memory(Graph *g, const PassTarget *t)
         qsort(sorted, (size_t)g->storage_count, sizeof *sorted, larger_first);
     }
     for (int d = 0; d < g->device_count; d++)
-        place_device(g, sorted, d, t->reuse_memory);
+        place_device(g, sorted, d, o->reuse_memory);
     return true;
 }

@@ -2,6 +2,7 @@
 #ifndef PASS_PASS_H
 #define PASS_PASS_H
 #include "ir/graph.h"
+#include "ir/target.h"
 
 typedef enum {
     HAS_SHAPES    = 1 << 0,
@@ -13,18 +14,18 @@ typedef enum {
     HAS_TENSORS   = 1 << 6,
 } Fact;
 
-// What a pass may want to know about the target; NULL for the target-free passes.
-typedef struct PassTarget {
-    int  vector;               // float lanes of a vector register: 16, 8, 4
-    int  registers;            // vector registers: 32, 16
+// What the passes with a target work for.
+typedef struct PassOptions {
+    const Target *target;
+    Element matrix;            // what contractions read: ELEMENT_FLOAT on CPUs; on GPUs the precision
     bool fuse;                 // false: every node in a kernel of its own (--no-fuse)
     bool fuse_update;          // false: gradients are stored, updates are kernels of their own
     bool reuse_memory;         // false: every buffer has its own place
-} PassTarget;
+} PassOptions;
 
 typedef struct {
     const char *name;
-    bool      (*run)(Graph *g, const PassTarget *t);
+    bool      (*run)(Graph *g, const PassOptions *o);
     unsigned    leaves;        // facts that hold afterwards
     bool        needs_target;
 } Pass;
@@ -34,7 +35,7 @@ extern const int  pass_count;
 
 // Runs the pipeline up to and including `stop_after` (NULL: all of it; without a target: the
 // target-free passes), verifying the graph after every pass. False when something was reported.
-bool pass_run(Graph *g, const PassTarget *t, const char *stop_after);
+bool pass_run(Graph *g, const PassOptions *o, const char *stop_after);
 // Checks the graph against the facts that must hold by now; reports "internal error: ..." and
 // returns false when it does not hold.
 bool graph_verify(Graph *g, const char *after);
@@ -43,12 +44,12 @@ bool graph_verify(Graph *g, const char *after);
 // `cleave why-not`; the graph has been through pass_fuse.
 const char *pass_fuse_refusal(const Graph *g, const Node *a, const Node *b);
 
-bool pass_shapes(Graph *g, const PassTarget *t);
-bool pass_place(Graph *g, const PassTarget *t);
-bool pass_autodiff(Graph *g, const PassTarget *t);
-bool pass_simplify(Graph *g, const PassTarget *t);
-bool pass_layout(Graph *g, const PassTarget *t);
-bool pass_fuse(Graph *g, const PassTarget *t);
-bool pass_schedule(Graph *g, const PassTarget *t);
-bool pass_memory(Graph *g, const PassTarget *t);
+bool pass_shapes(Graph *g, const PassOptions *o);
+bool pass_place(Graph *g, const PassOptions *o);
+bool pass_autodiff(Graph *g, const PassOptions *o);
+bool pass_simplify(Graph *g, const PassOptions *o);
+bool pass_layout(Graph *g, const PassOptions *o);
+bool pass_fuse(Graph *g, const PassOptions *o);
+bool pass_schedule(Graph *g, const PassOptions *o);
+bool pass_memory(Graph *g, const PassOptions *o);
 #endif

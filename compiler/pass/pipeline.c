@@ -15,13 +15,13 @@ const Pass pass_pipeline[] = {
 };
 const int pass_count = sizeof pass_pipeline / sizeof *pass_pipeline;
 
-bool pass_run(Graph *g, const PassTarget *t, const char *stop_after)
+bool pass_run(Graph *g, const PassOptions *o, const char *stop_after)
 {
     for (int i = 0; i < pass_count; i++) {
         const Pass *p = &pass_pipeline[i];
-        if (p->needs_target && !t)
+        if (p->needs_target && !o)
             break;
-        if (!p->run(g, t))
+        if (!p->run(g, o))
             return false;
         g->facts |= p->leaves;
         if (!graph_verify(g, p->name))

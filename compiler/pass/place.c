@@ -289,9 +289,9 @@ static void move_ends(Placing *p)
     g->promise_count = 0;                             // kept by pass_shapes, and of logical nodes
 }
 
-bool pass_place(Graph *g, const PassTarget *t)
+bool pass_place(Graph *g, const PassOptions *o)
 {
-    (void)t;
+    (void)o;
     int before = g->diag->errors, count = g->count;
     Placing p = { .g = g, .old = g->nodes,
                 .parts = ARENA_ARRAY(g->arena, Node **, count),

@@ -1,9 +1,10 @@
-// The CPU target's table of layouts and patterns, by op. docs/kernels-cpu.md explains the layouts.
+// Layouts and patterns by op, and the layouts of each kind of target. docs/kernels-cpu.md and
+// docs/kernels.md explain them.
 #include "pass/rules.h"
 
 #define SAME4 { WANT_SAME, WANT_SAME, WANT_SAME, WANT_SAME }
 
-const Rule cpu_rules[OP_COUNT] = {
+const Rule op_rules[OP_COUNT] = {
     // the op, what it wants of its inputs, what it leaves, pieces, view, pattern, inputs not read
     [OP_INPUT]            = { { WANT_NOTHING },                                          WANT_ANY,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
     [OP_LABEL]            = { { WANT_NOTHING },                                          WANT_PLAIN,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
@@ -51,7 +52,28 @@ const Rule cpu_rules[OP_COUNT] = {
     [OP_SGD]              = { { WANT_ANY, WANT_AS_PARAM },                               WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_UPDATE,       0 },
 };
 
-const Duo cpu_duos[] = {
+const TargetLayouts target_layouts[TARGET_KINDS] = {
+    [TARGET_CPU] = {
+        .kinds = { [WANT_MAP] = LAYOUT_BLOCKED, [WANT_IMAGE] = LAYOUT_BLOCKED,
+                   [WANT_MAP_OR_PANEL] = LAYOUT_BLOCKED, [WANT_PANEL] = LAYOUT_PANEL,
+                   [WANT_COLUMNS] = LAYOUT_COLUMNS, [WANT_FILTERS] = LAYOUT_FILTERS,
+                   [WANT_FLIPPED] = LAYOUT_FILTERS, [WANT_DENSE] = LAYOUT_DENSE,
+                   [WANT_CHANNELS] = LAYOUT_BLOCKED, [WANT_PLAIN] = LAYOUT_PLAIN,
+                   [WANT_ANY] = LAYOUT_BLOCKED, [WANT_SAME] = LAYOUT_BLOCKED,
+                   [WANT_AS_PARAM] = LAYOUT_BLOCKED },
+        .flips = true },
+    [TARGET_CUDA] = {
+        .kinds = { [WANT_MAP] = LAYOUT_NHWC, [WANT_IMAGE] = LAYOUT_NHWC,
+                   [WANT_MAP_OR_PANEL] = LAYOUT_NHWC, [WANT_PANEL] = LAYOUT_NHWC,
+                   [WANT_COLUMNS] = LAYOUT_NHWC, [WANT_FILTERS] = LAYOUT_NHWC,
+                   [WANT_FLIPPED] = LAYOUT_NHWC, [WANT_DENSE] = LAYOUT_NHWC,
+                   [WANT_CHANNELS] = LAYOUT_NHWC, [WANT_PLAIN] = LAYOUT_PLAIN,
+                   [WANT_ANY] = LAYOUT_NHWC, [WANT_SAME] = LAYOUT_NHWC,
+                   [WANT_AS_PARAM] = LAYOUT_NHWC },
+        .flips = false },
+};
+
+const Duo op_duos[] = {
     { PATTERN_LRN_POOL, OP_LRN, OP_MAX_POOL, false,
       "the pool is the only reader of the normalised map, which is never stored" },
     { PATTERN_POOL_LRN_DX, OP_MAX_POOL_DX, OP_LRN_DX, false,
@@ -70,6 +92,24 @@ bool rule_takes_epilogue(Pattern p)
 bool rule_needs_places(const Node *gradient)
 {
     return gradient->op == OP_MAX_POOL_DX;
+}
+
+int image_pixel_padding(const Window *w, int64_t channels, int vector)
+{
+    for (int padding = 1; padding < vector && w->dilation_w == 1; padding *= 2) {
+        int64_t pixel = size_round_up(channels, padding);
+        if (pixel % vector && w->stride_w * pixel % vector == 0)
+            return padding;
+    }
+    return vector;
+}
+
+int image_row_padding(int64_t columns, int64_t pixel, int vector)
+{
+    int more = 0;
+    while ((columns + more) * pixel % vector)
+        more++;
+    return more;
 }
 
 static void widen(int64_t *side, int64_t needed)

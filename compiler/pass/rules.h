@@ -1,8 +1,9 @@
 // What the passes with a target must know about each op: the layouts its kernels read and leave,
-// and the pattern of kernel it starts. One table per kind of target (rules.c).
+// and the pattern of kernel it starts; and about each kind of target: what those layouts are there.
 #ifndef PASS_RULES_H
 #define PASS_RULES_H
 #include "ir/group.h"
+#include "ir/target.h"
 
 typedef enum {
     WANT_NOTHING,      // no such input
@@ -18,7 +19,8 @@ typedef enum {
     WANT_DENSE,        // DENSE
     WANT_CHANNELS,     // one value a channel: BLOCKED 1 x 1 with the pieces of input 0
     WANT_PLAIN,        // PLAIN without halo
-    WANT_AS_PARAM      // that of the parameter it belongs to (the solver's gradient)
+    WANT_AS_PARAM,     // that of the parameter it belongs to (the solver's gradient)
+    WANTS
 } Want;
 
 // Which pieces the channels of an output come in.
@@ -50,7 +52,15 @@ typedef struct {
                                // does without (the places of maxima replace the pooled map)
 } Rule;
 
-extern const Rule cpu_rules[OP_COUNT];
+extern const Rule op_rules[OP_COUNT];
+
+// What a kind of target makes of the wants. On CPUs each has a layout of its own; on GPUs channels
+// stand innermost everywhere: filters, rows of features and maps are all NHWC.
+typedef struct {
+    LayoutKind kinds[WANTS];       // LAYOUT_NONE: decided by the value or the weights' reader
+    bool       flips;              // input gradients read rotated, transposed weights
+} TargetLayouts;
+extern const TargetLayouts target_layouts[TARGET_KINDS];
 
 // Chains of ops that one body computes: each next op reads the one before it and is the only one
 // that does. Longer chains come first; pointwise nodes may follow.
@@ -60,23 +70,31 @@ typedef struct {
     bool        is_update;     // only where gradients need not be stored
     const char *reason;
 } Duo;
-extern const Duo cpu_duos[];   // ended by a NULL reason
+extern const Duo op_duos[];   // ended by a NULL reason
 
 // True if pointwise nodes behind a root of this pattern can join its kernel.
 bool rule_takes_epilogue(Pattern p);
 
 static inline Want rule_want(const Node *n, int input)
 {
-    return cpu_rules[n->op].in[input < RULE_INPUTS ? input : RULE_INPUTS - 1];
+    return op_rules[n->op].in[input < RULE_INPUTS ? input : RULE_INPUTS - 1];
 }
 
 static inline bool rule_reads(const Node *n, int input)
 {
-    return !(input < 32 && cpu_rules[n->op].unread >> input & 1);
+    return !(input < 32 && op_rules[n->op].unread >> input & 1);
 }
 
 // True if the kernel of this gradient reads where its forward node found the maxima.
 bool rule_needs_places(const Node *gradient);
+
+// Few-channel images on GPUs are read in runs: all taps of a row of a window at once, as one run of
+// neighbouring floats. Copies into shared memory move `vector` elements, so every run starts at a
+// multiple of it. The number of channels that pixels are padded to (1, 2, 4, ...): `vector` where
+// only whole vectors will do, and then taps are read one by one.
+int image_pixel_padding(const Window *w, int64_t channels, int vector);
+// How many columns of `pixel` elements make a row of `columns` a multiple of `vector`.
+int image_row_padding(int64_t columns, int64_t pixel, int vector);
 
 // Rows and columns of zeros around a map.
 typedef struct { int64_t top, left, bottom, right; } Halo;

@@ -12,6 +12,7 @@
 
 typedef struct {
     Graph  *g;
+    bool    joins;             // commands of several groups; a GPU overlaps launches by streams
     int   **users;             // by group id: groups that wait for it
     int    *user_count, *user_capacity;
     int    *waits_for;         // by group id: how many groups it waits for
@@ -161,7 +162,7 @@ static bool waits_on(const Order *o, const Group *user, const Group *needed)
 
 static bool can_join(const Order *o, const GroupCommand *c, const Group *group)
 {
-    if (c->kind != kind_of(group) || c->device != group->root->device || c->kind == GROUPS_COPY)
+    if (!o->joins || c->kind != kind_of(group) || c->device != group->root->device || c->kind == GROUPS_COPY)
         return false;
     if (c->kind == GROUPS_CHAIN)
         return true;
@@ -219,10 +220,9 @@ static void find_cross_waits(Order *o)
     }
 }
 
-bool pass_schedule(Graph *g, const PassTarget *t)
+bool pass_schedule(Graph *g, const PassOptions *options)
 {
-    (void)t;
-    Order o = { .g = g };
+    Order o = { .g = g, .joins = options->target->kind == TARGET_CPU };
     o.users = ARENA_ARRAY(g->arena, int *, g->group_count);
     o.user_count = ARENA_ARRAY(g->arena, int, g->group_count);
     o.user_capacity = ARENA_ARRAY(g->arena, int, g->group_count);

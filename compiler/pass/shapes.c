@@ -37,9 +37,9 @@ static bool inputs_are_known(const Node *n)
     return true;
 }
 
-bool pass_shapes(Graph *g, const PassTarget *t)
+bool pass_shapes(Graph *g, const PassOptions *o)
 {
-    (void)t;
+    (void)o;
     int before = g->diag->errors;
     for (int i = 0; i < g->count; i++)
         if (inputs_are_known(g->nodes[i]))

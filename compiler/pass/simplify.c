@@ -251,8 +251,8 @@ bool simplify_graph(Graph *g, unsigned rules)
     return g->diag->errors == before;
 }
 
-bool pass_simplify(Graph *g, const PassTarget *t)
+bool pass_simplify(Graph *g, const PassOptions *o)
 {
-    (void)t;
+    (void)o;
     return simplify_graph(g, ~0u);
 }

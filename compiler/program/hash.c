@@ -55,7 +55,8 @@ static void hash_tensor(XXH3_state_t *h, const Program *p, const Tensor *t)
     const int64_t numbers[] = {
         p->buffers[t->buffer].device, p->buffers[t->buffer].role, t->is_bytes,
         t->shape.n, t->shape.c, t->shape.h, t->shape.w,
-        l->kind, l->vector, l->top, l->left, l->bottom, l->right, l->in_h, l->in_w, l->item_stride };
+        l->kind, l->element, l->vector, l->top, l->left, l->bottom, l->right, l->in_h, l->in_w,
+        l->item_stride, l->pixel_stride };
     hash_bytes(h, numbers, sizeof numbers);
     hash_pieces(h, &l->pieces);
     hash_pieces(h, &l->pieces_out);

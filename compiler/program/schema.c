@@ -28,7 +28,9 @@
 static const char *const roles[] = {
     "param", "velocity", "state", "input", "label", "output", "receive", "value" };
 static const char *const layouts[] = {
-    "none", "plain", "blocked", "panel", "columns", "filters", "filters_in", "dense" };
+    "none", "plain", "blocked", "panel", "columns", "filters", "filters_in", "dense",
+    "nhwc" };
+static const char *const elements[] = { "float", "tf32", "bf16" };
 static const char *const fills[] = { "constant", "gaussian", "uniform" };
 static const char *const item_kinds[] = { "images", "jobs" };
 static const char *const command_kinds[] = { "chain", "group", "copy" };
@@ -43,7 +45,8 @@ static const char *const event_kinds[] = { "when", "every_epochs", "every_steps"
 static const char *const metric_kinds[] = { "loss", "top" };
 
 _Static_assert(COUNT(roles) == BUFFER_VALUE + 1, "a word for every role");
-_Static_assert(COUNT(layouts) == LAYOUT_DENSE + 1, "a word for every layout");
+_Static_assert(COUNT(layouts) == LAYOUT_NHWC + 1, "a word for every layout");
+_Static_assert(COUNT(elements) == ELEMENT_BF16 + 1, "a word for every element");
 _Static_assert(COUNT(expr_codes) == EXPR_CALL + 1, "a word for every code");
 _Static_assert(COUNT(action_kinds) == ACTION_PRINT + 1, "a word for every action");
 _Static_assert(COUNT(event_kinds) == EVENT_EVERY_STEPS + 1, "a word for every event");
@@ -60,10 +63,11 @@ RECORD(record_buffer, Buffer,
     LONG(Buffer, bytes), BOOL(Buffer, shared), BOOL(Buffer, needs_zero));
 RECORD(record_pieces, Pieces, FEW(Pieces, channels, count, FIELD_FEW_INTS));
 RECORD(record_layout, Layout,
-    WORD(Layout, kind, layouts), INT(Layout, vector), INT(Layout, top), INT(Layout, left),
-    INT(Layout, bottom), INT(Layout, right), PART(Layout, pieces, record_pieces),
-    PART(Layout, pieces_out, record_pieces), INT(Layout, in_h), INT(Layout, in_w),
-    LONG(Layout, item_stride));
+    WORD(Layout, kind, layouts), WORD(Layout, element, elements), INT(Layout, vector),
+    INT(Layout, top), INT(Layout, left), INT(Layout, bottom), INT(Layout, right),
+    PART(Layout, pieces, record_pieces), PART(Layout, pieces_out, record_pieces),
+    INT(Layout, in_h), INT(Layout, in_w),
+    LONG(Layout, item_stride), LONG(Layout, pixel_stride));
 RECORD(record_tensor, Tensor,
     TEXT(Tensor, name), INT(Tensor, buffer), LONG(Tensor, offset), SHAPE(Tensor, shape),
     PART(Tensor, layout, record_layout), BOOL(Tensor, is_bytes));

@@ -158,14 +158,15 @@ static bool pieces_sum_to(const Pieces *p, int64_t channels)
 // The numbers from which layout_address computes: none may lead out of layout_elements.
 static bool layout_is_legal(const Layout *l, Shape s)
 {
-    bool maps = l->kind == LAYOUT_PLAIN || l->kind == LAYOUT_BLOCKED;
-    bool features = l->kind == LAYOUT_PANEL || l->kind == LAYOUT_COLUMNS || l->kind == LAYOUT_DENSE;
+    bool maps = l->kind == LAYOUT_PLAIN || l->kind == LAYOUT_BLOCKED || l->kind == LAYOUT_NHWC;
+    bool features = l->kind == LAYOUT_PANEL || l->kind == LAYOUT_COLUMNS || l->kind == LAYOUT_DENSE
+                    || l->kind == LAYOUT_NHWC;
     bool weights = l->kind == LAYOUT_FILTERS || l->kind == LAYOUT_FILTERS_IN || l->kind == LAYOUT_DENSE;
     if (l->kind == LAYOUT_NONE || !in_range(l->vector, 1, MOST_VECTOR)
         || !in_range(l->top, 0, MOST_HALO) || !in_range(l->bottom, 0, MOST_HALO)
         || !in_range(l->left, 0, MOST_HALO) || !in_range(l->right, 0, MOST_HALO)
         || !in_range(l->in_h, 0, SHAPE_MOST) || !in_range(l->in_w, 0, SHAPE_MOST)
-        || !in_range(l->item_stride, 0, MOST_STRIDE))
+        || !in_range(l->item_stride, 0, MOST_STRIDE) || !in_range(l->pixel_stride, 0, MOST_STRIDE))
         return false;
     int64_t channels = s.c;
     if (features && s.h * s.w == 1 && l->in_h > 0 && l->in_w > 0) {
@@ -176,13 +177,17 @@ static bool layout_is_legal(const Layout *l, Shape s)
     }
     if (!pieces_sum_to(&l->pieces, channels) || (weights && !pieces_sum_to(&l->pieces_out, s.n)))
         return false;
+    if (l->pixel_stride && l->pixel_stride < layout_pixel(l, s))
+        return false;
     return !maps || !l->item_stride || l->item_stride >= layout_item(l, s);
 }
 
 int64_t tensor_bytes(const Tensor *t)
 {
     int64_t bytes = layout_elements(&t->layout, t->shape);
-    return t->is_bytes || bytes < 0 ? bytes : size_multiply(bytes, 4, &bytes) ? bytes : -1;
+    if (t->is_bytes || bytes < 0)
+        return bytes;
+    return size_multiply(bytes, element_bytes(t->layout.element), &bytes) ? bytes : -1;
 }
 
 static bool check_tensors(const Program *p, char *err)
@@ -194,7 +199,7 @@ static bool check_tensors(const Program *p, char *err)
         if (!shape_is_legal(t->shape) || !layout_is_legal(&t->layout, t->shape))
             return FAIL("tensor %d (%.64s): an illegal shape or layout", i, t->name);
         int64_t bytes = tensor_bytes(t), end;
-        if (bytes < 0 || t->offset < 0 || t->offset % (t->is_bytes ? 1 : 4)
+        if (bytes < 0 || t->offset < 0 || t->offset % (t->is_bytes ? 1 : element_bytes(t->layout.element))
             || !size_add(t->offset, bytes, &end) || end > p->buffers[t->buffer].bytes)
             return FAIL("tensor %d (%.64s): bytes %" PRId64 " + %" PRId64 " are not in buffer %d of %"
                         PRId64, i, t->name, t->offset, bytes, t->buffer, p->buffers[t->buffer].bytes);

@@ -64,32 +64,37 @@ static bool is_before(const Order *o, int a, int b)
         || o->clock[b * o->p->device_count + device] > o->position[a];
 }
 
-static int64_t item_bytes(const Tensor *t)
-{
-    return layout_item(&t->layout, t->shape) * (t->is_bytes ? 1 : 4);
-}
+// Runs of bytes at equal distances: images, or in NHWC pixels. distance 0: in one piece.
+typedef struct { int64_t run, distance; } Runs;
 
-// From one image to the next; 0: not a layout that goes image by image.
-static int64_t stride_bytes(const Tensor *t)
+static Runs runs_of(const Tensor *t)
 {
-    if (t->layout.kind != LAYOUT_PLAIN && t->layout.kind != LAYOUT_BLOCKED)
-        return 0;
-    return t->layout.item_stride ? t->layout.item_stride * (t->is_bytes ? 1 : 4) : item_bytes(t);
+    const Layout *l = &t->layout;
+    int64_t size = t->is_bytes ? 1 : element_bytes(l->element), item = layout_item(l, t->shape);
+    switch (l->kind) {
+    case LAYOUT_PLAIN:
+    case LAYOUT_BLOCKED:
+        return (Runs){ item * size, (l->item_stride ? l->item_stride : item) * size };
+    case LAYOUT_NHWC:
+        return (Runs){ layout_pixel(l, t->shape) * size, l->pixel_stride * size };
+    default:
+        return (Runs){ 0, 0 };
+    }
 }
 
 // Do two tensors of one buffer have bytes in common? The parts of a concatenation interleave: equal
-// strides from image to image, different places within.
+// distances between runs, different places within.
 static bool tensors_overlap(const Tensor *a, const Tensor *b)
 {
     if (a->offset + tensor_bytes(a) <= b->offset || b->offset + tensor_bytes(b) <= a->offset)
         return false;
-    int64_t stride = stride_bytes(a);
-    if (stride == 0 || stride != stride_bytes(b))
+    Runs p = runs_of(a), q = runs_of(b);
+    if (p.distance == 0 || p.distance != q.distance)
         return true;
-    int64_t x = a->offset % stride, y = b->offset % stride;
-    if (x + item_bytes(a) > stride || y + item_bytes(b) > stride)
+    int64_t x = a->offset % p.distance, y = b->offset % p.distance;
+    if (x + p.run > p.distance || y + q.run > p.distance)
         return true;
-    return x < y + item_bytes(b) && y < x + item_bytes(a);
+    return x < y + q.run && y < x + p.run;
 }
 
 static void use(Order *o, int buffer, int command)

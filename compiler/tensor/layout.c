@@ -23,7 +23,16 @@ int64_t layout_channel(const Pieces *p, int64_t c, int vector)
     return first + c;
 }
 
-// The map that the features of a PANEL, COLUMNS or DENSE tensor stand for: the tensor's own, or
+int element_bytes(Element e) { return e == ELEMENT_BF16 ? 2 : 4; }
+
+Layout layout_compact(Layout l)
+{
+    l.top = l.left = l.bottom = l.right = 0;
+    l.item_stride = l.pixel_stride = 0;
+    return l;
+}
+
+// The map that the features of a PANEL, COLUMNS, DENSE or NHWC tensor stand for: the tensor's own, or
 // that from before it was flattened.
 typedef struct { int64_t channels, h, w; } Map;
 
@@ -61,6 +70,18 @@ static int64_t product(int count, const int64_t *factors)
 #define PRODUCT(...) product((int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), \
                              (int64_t[]){ __VA_ARGS__ })
 
+int64_t layout_pixel(const Layout *l, Shape s)
+{
+    return layout_blocks(&l->pieces, feature_map(l, s).channels, l->vector) * l->vector;
+}
+
+// Pixels of an NHWC map, halo in; a flattened map has none.
+static int64_t padded_map(const Layout *l, Shape s)
+{
+    Map m = feature_map(l, s);
+    return m.channels == s.c ? PRODUCT(padded_height(l, s), padded_width(l, s)) : PRODUCT(m.h, m.w);
+}
+
 int64_t layout_item(const Layout *l, Shape s)
 {
     int64_t v = l->vector;
@@ -74,6 +95,8 @@ int64_t layout_item(const Layout *l, Shape s)
     case LAYOUT_COLUMNS:
     case LAYOUT_DENSE:
         return padded_features(l, s);
+    case LAYOUT_NHWC:
+        return PRODUCT(layout_pixel(l, s), padded_map(l, s));
     case LAYOUT_FILTERS:
         return PRODUCT(layout_blocks(&l->pieces, s.c, l->vector), s.h, s.w, v);
     case LAYOUT_FILTERS_IN:
@@ -82,6 +105,18 @@ int64_t layout_item(const Layout *l, Shape s)
         break;
     }
     return -1;
+}
+
+// From the first element of the first image to the last of the last. The gaps between pixels and
+// between images are somebody else's.
+static int64_t nhwc_elements(const Layout *l, Shape s)
+{
+    int64_t pixel = layout_pixel(l, s), step = l->pixel_stride ? l->pixel_stride : pixel;
+    int64_t image = PRODUCT(padded_map(l, s) - 1, step);
+    if (pixel < 0 || image < 0 || !size_add(image, pixel, &image))
+        return -1;
+    int64_t images = PRODUCT(s.n - 1, l->item_stride ? l->item_stride : image);
+    return images < 0 || !size_add(images, image, &images) ? -1 : images;
 }
 
 int64_t layout_elements(const Layout *l, Shape s)
@@ -95,6 +130,8 @@ int64_t layout_elements(const Layout *l, Shape s)
         // The gaps between images are somebody else's; the last image has none behind it.
         more = PRODUCT(s.n - 1, l->item_stride ? l->item_stride : item);
         return more < 0 || !size_add(more, item, &more) ? -1 : more;
+    case LAYOUT_NHWC:
+        return nhwc_elements(l, s);
     case LAYOUT_PANEL:
         return PRODUCT(item, s.n);
     case LAYOUT_COLUMNS:
@@ -128,6 +165,19 @@ static Terms blocked_terms(const Layout *l, Shape s)
     t.row = padded_width(l, s) * lanes;
     t.block = padded_height(l, s) * t.row;
     t.item = l->item_stride ? l->item_stride : layout_item(l, s);
+    t.origin = l->top * t.row + l->left * t.column;
+    return t;
+}
+
+static Terms nhwc_terms(const Layout *l, Shape s)
+{
+    Map m = feature_map(l, s);
+    bool flattened = m.channels != s.c;
+    Terms t = { .layout = l, .area = flattened ? m.h * m.w : 1, .lane = 1, .block = l->vector };
+    t.column = l->pixel_stride ? l->pixel_stride : layout_pixel(l, s);
+    t.row = (flattened ? m.w : padded_width(l, s)) * t.column;
+    t.item = l->item_stride ? l->item_stride
+             : (flattened ? m.h : padded_height(l, s)) * t.row;
     t.origin = l->top * t.row + l->left * t.column;
     return t;
 }
@@ -180,6 +230,8 @@ static Terms layout_terms(const Layout *l, Shape s)
     case LAYOUT_FILTERS:
     case LAYOUT_FILTERS_IN:
         return filter_terms(l, s);
+    case LAYOUT_NHWC:
+        return nhwc_terms(l, s);
     default:
         return blocked_terms(l, s);
     }
@@ -277,10 +329,11 @@ static bool pieces_equal(const Pieces *a, const Pieces *b)
 
 bool layout_equal(const Layout *a, const Layout *b)
 {
-    return a->kind == b->kind && a->vector == b->vector && a->top == b->top && a->left == b->left
-        && a->bottom == b->bottom && a->right == b->right && pieces_equal(&a->pieces, &b->pieces)
-        && pieces_equal(&a->pieces_out, &b->pieces_out) && a->in_h == b->in_h && a->in_w == b->in_w
-        && a->item_stride == b->item_stride;
+    return a->kind == b->kind && a->element == b->element && a->vector == b->vector
+        && a->top == b->top && a->left == b->left && a->bottom == b->bottom && a->right == b->right
+        && pieces_equal(&a->pieces, &b->pieces) && pieces_equal(&a->pieces_out, &b->pieces_out)
+        && a->in_h == b->in_h && a->in_w == b->in_w && a->item_stride == b->item_stride
+        && a->pixel_stride == b->pixel_stride;
 }
 
 const char *layout_name(LayoutKind kind)
@@ -294,6 +347,7 @@ const char *layout_name(LayoutKind kind)
     case LAYOUT_FILTERS:    return "filters";
     case LAYOUT_FILTERS_IN: return "filters_in";
     case LAYOUT_DENSE:      return "dense";
+    case LAYOUT_NHWC:       return "nhwc";
     }
     return "none";
 }

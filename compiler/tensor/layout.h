@@ -12,7 +12,9 @@ typedef enum {
     LAYOUT_COLUMNS,    // [features][n rounded up to V]: what a fully connected layer reads
     LAYOUT_FILTERS,    // [k / V][c / V][r][s][V of c][V of k]: convolution weights
     LAYOUT_FILTERS_IN, // [k / V][c][r][s][V of k]: weights of a convolution over a PLAIN input
-    LAYOUT_DENSE       // [o / V][features][V of o]: fully connected weights
+    LAYOUT_DENSE,      // [o / V][features][V of o]: fully connected weights
+    LAYOUT_NHWC        // [n][h + halo][w + halo][c rounded up to V]: everything on GPUs; filters are
+                       // [k][r][s][c], flattened maps [n][features in the order h, w, c]
 } LayoutKind;
 
 enum { LAYOUT_PIECES = 16 };
@@ -22,21 +24,35 @@ enum { LAYOUT_PIECES = 16 };
 // lanes beyond a piece's last channel hold zeros.
 typedef struct { int count; int32_t channels[LAYOUT_PIECES]; } Pieces;
 
+typedef enum {
+    ELEMENT_FLOAT,
+    ELEMENT_TF32,      // a float whose lowest 13 bits are zero: tensor cores take it as it is
+    ELEMENT_BF16       // the upper 16 bits of a float
+} Element;
+
 typedef struct {
     LayoutKind kind;
+    Element    element;
     int        vector;                       // V
-    int        top, left, bottom, right;     // halo rows and columns (PLAIN, BLOCKED)
+    int        top, left, bottom, right;     // halo rows and columns (PLAIN, BLOCKED,
+                                             // NHWC)
     Pieces     pieces;                       // of the channels (activations), of the input
                                              // channels (weights); count 0: one piece
     Pieces     pieces_out;                   // weights: of the output channels
-    int        in_h, in_w;                   // DENSE, PANEL, COLUMNS: the map that a feature came
-                                             // from; feature order is [c / V][h][w][V of c]
-    int64_t    item_stride;                  // PLAIN, BLOCKED: elements from one image to the next
-                                             // (larger than an image inside a concatenation)
+    int        in_h, in_w;                   // DENSE, PANEL, COLUMNS, NHWC: the map that a feature
+                                             // came from; feature order is [c / V][h][w][V of c],
+                                             // in NHWC [h][w][c]
+    int64_t    item_stride;                  // PLAIN, BLOCKED, NHWC: elements from one image to the
+                                             // next (larger than an image inside a concatenation)
+    int64_t    pixel_stride;                 // NHWC: elements from one pixel to the next; 0: its own
+                                             // channels, padded
 } Layout;
 
 int64_t layout_blocks(const Pieces *p, int64_t channels, int vector);   // blocks of V, all pieces
 int64_t layout_channel(const Pieces *p, int64_t c, int vector);  // padded index of channel c
+int     element_bytes(Element e);
+Layout  layout_compact(Layout l);                   // without halo, in nobody else's memory
+int64_t layout_pixel(const Layout *l, Shape s);     // NHWC: channels of a pixel, padded
 int64_t layout_item(const Layout *l, Shape s);      // elements of one image, halo and padding in
 int64_t layout_elements(const Layout *l, Shape s);  // elements of the whole tensor; -1: overflow
 // Element offset of logical element (n, c, h, w) from the tensor's first element.

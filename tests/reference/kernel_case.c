@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void unit_open(KernelUnitCase *u, Arena *arena, const CpuTarget *target)
+void unit_open(KernelUnitCase *u, Arena *arena, const Target *target)
 {
     memset(u, 0, sizeof *u);
     u->arena = arena;
@@ -249,13 +249,13 @@ void case_check(KernelUnitCase *u, KernelCase *c, Node *n, const double *want,
                  c->kern.symbol);
 }
 
-void case_on_every_target(void (*run)(const CpuTarget *t, bool fallback), bool fallback)
+void case_on_every_target(void (*run)(const Target *t, bool fallback), bool fallback)
 {
     static const char *const names[] = { "avx512", "avx2", "sse2", "neon" };
-    const CpuTarget *best = cpu_target_native();
+    const Target *best = target_native();
     bool runs = false;
     for (int i = 0; i < 4; i++) {
-        const CpuTarget *t = cpu_target_find(names[i]);
+        const Target *t = target_find(names[i]);
         runs = runs || t == best;
         bool other = !strcmp(best->name, "cpu:neon") != !strcmp(names[i], "neon");
         if (runs && !other && (!fallback || t == best))

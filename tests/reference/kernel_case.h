@@ -23,7 +23,7 @@ typedef struct KernelCase {
 // Kernels of one target in one unit.
 typedef struct KernelUnitCase {
     Arena            *arena;
-    const CpuTarget  *target;
+    const Target  *target;
     KernelCase       *cases[CASE_KERNELS];
     int               count;
     Emit              emit;
@@ -35,7 +35,7 @@ typedef struct KernelUnitCase {
     void             *state;                 // StepState and ParamRates, given by the test
 } KernelUnitCase;
 
-void  unit_open(KernelUnitCase *u, Arena *arena, const CpuTarget *target);
+void  unit_open(KernelUnitCase *u, Arena *arena, const Target *target);
 // Compiles what was added; false with u->err filled. `keep`: where to write the text, or NULL.
 bool  unit_compile(KernelUnitCase *u, const char *keep);
 // The assembly the compiler makes of it, to be closed by pclose; NULL on failure.
@@ -62,5 +62,5 @@ double *case_zeros(KernelUnitCase *u, Shape s);
 // Fails the test unless the tensor holds `want` at its logical elements and zeros everywhere else.
 void  case_check(KernelUnitCase *u, KernelCase *c, Node *n, const double *want, const char *what);
 // Calls `run` with every instruction set of this machine; for fallbacks with its best one only.
-void  case_on_every_target(void (*run)(const CpuTarget *t, bool fallback), bool fallback);
+void  case_on_every_target(void (*run)(const Target *t, bool fallback), bool fallback);
 #endif

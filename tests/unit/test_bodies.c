@@ -19,9 +19,8 @@ static void check_form(const char *target, SplitForm form, bool fuse_update)
 {
     Net n;
     net_alexnet(&n, form, GRAPH_TRAIN, 4);
-    const CpuTarget *t = cpu_target_find(target);
-    PassTarget to = { .vector = t->vector, .registers = t->registers, .fuse = true,
-                      .fuse_update = fuse_update, .reuse_memory = true };
+    const Target *t = target_find(target);
+    PassOptions to = { .target = t, .fuse = true, .fuse_update = fuse_update, .reuse_memory = true };
     assert_true(pass_run(n.g, &to, NULL));
     Emit e = { .arena = &n.arena, .target = t, .graph = n.g };
     int taken = 0;

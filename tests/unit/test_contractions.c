@@ -316,7 +316,7 @@ static void check_dw(KernelUnitCase *u, const ConvKernels *all)
 
 // --- tests --------------------------------------------------------------------------------------
 
-static void run_convolutions(const CpuTarget *t, bool any)
+static void run_convolutions(const Target *t, bool any)
 {
     Arena arena;
     jmp_buf exhausted;

@@ -162,7 +162,7 @@ static void check_fc_update(KernelUnitCase *u, const FcKernels *all)
     }
 }
 
-static void run_fully_connected(const CpuTarget *t, bool any)
+static void run_fully_connected(const Target *t, bool any)
 {
     Arena arena;
     jmp_buf exhausted;

@@ -61,6 +61,20 @@ static const Case cases[] = {
     // over a flattened 6x2x3 map in pieces of 3 + 3
     { LAYOUT(DENSE, .pieces = { 2, { 3, 3 } }, .in_h = 2, .in_w = 3), { 5, 36, 1, 1 }, 48, 384,
       { { 0, 1, 0, 0, 16 }, { 0, 18, 0, 0, 96 }, { 4, 35, 0, 0, 192 + 96 + 5 * 16 + 2 * 4 } } },
+    // [2][3][4][8]: 6 channels in pixels of 8
+    { LAYOUT(NHWC, .top = 0), { 2, 6, 3, 4 }, 96, 192,
+      { { 0, 5, 0, 0, 5 }, { 0, 0, 0, 1, 8 }, { 0, 0, 1, 0, 32 }, { 1, 5, 2, 3, 96 + 64 + 24 + 5 } } },
+    // parts of 3 + 3 channels; 3 channels in rows of 5 + 1 pixels without padding, as filters are
+    { LAYOUT(NHWC, .pieces = { 2, { 3, 3 } }), { 1, 6, 1, 2 }, 16, 16,
+      { { 0, 2, 0, 0, 2 }, { 0, 3, 0, 0, 4 }, { 0, 5, 0, 1, 8 + 6 } } },
+    { { .kind = LAYOUT_NHWC, .vector = 1, .right = 1 }, { 2, 3, 2, 5 }, 36, 72,
+      { { 0, 2, 0, 4, 14 }, { 0, 0, 1, 0, 18 }, { 1, 1, 1, 2, 36 + 18 + 6 + 1 } } },
+    // a flattened 6x2x3 map: feature c*6 + y*3 + x stands at (y*3 + x)*8 + c
+    { LAYOUT(NHWC, .in_h = 2, .in_w = 3), { 2, 36, 1, 1 }, 48, 96,
+      { { 0, 1, 0, 0, 8 }, { 0, 6, 0, 0, 1 }, { 1, 35, 0, 0, 48 + 40 + 5 } } },
+    // 4 channels of a concatenation with pixels of 12 and images of 100 elements
+    { LAYOUT(NHWC, .pixel_stride = 12, .item_stride = 100), { 2, 4, 2, 2 }, 16, 100 + 3 * 12 + 4,
+      { { 0, 3, 0, 0, 3 }, { 0, 0, 1, 0, 24 }, { 1, 1, 1, 1, 100 + 24 + 12 + 1 } } },
 };
 enum { CASES = sizeof cases / sizeof *cases };
 

@@ -106,7 +106,7 @@ static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, unsigned seed, bool 
     s->g = graph_new(&s->arena, &s->diag, name, GRAPH_TRAIN, 1 + (int)(seed * 5 % 19));
     graph_device(s->g, "gpu0");
     build(s, seed * 7919u + 17u);
-    PassTarget t = { u->target->vector, u->target->registers, fuse, false, true };
+    PassOptions t = { u->target, ELEMENT_FLOAT, fuse, false, true };
     if (!pass_run(s->g, &t, NULL)) {
         diag_print(&s->diag, stderr, false);
         fail_msg("%s: refused", name);
@@ -126,7 +126,7 @@ static void count_runs(const KernelGraph *k)
 }
 
 // Some nets in one unit.
-static void run_unit(const CpuTarget *target, unsigned first, bool fuse)
+static void run_unit(const Target *target, unsigned first, bool fuse)
 {
     SmallNet s = { 0 };
     KernelUnitCase u;
@@ -148,7 +148,7 @@ static void run_unit(const CpuTarget *target, unsigned first, bool fuse)
     arena_close(&s.arena);
 }
 
-static void run_fused(const CpuTarget *target, bool fallback)
+static void run_fused(const Target *target, bool fallback)
 {
     (void)fallback;
     for (unsigned i = 0; i < NETS; i += UNIT_NETS)
@@ -165,7 +165,7 @@ static void test_unfused(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 8; i += UNIT_NETS)
-        run_unit(cpu_target_native(), i, false);
+        run_unit(target_native(), i, false);
 }
 
 // The nets above do reach every body that they are there for.
@@ -194,7 +194,7 @@ static void test_loss_edges(void **state)
     if (setjmp(s.exhausted))
         fail_msg("out of memory");
     arena_open(&s.arena, 0, &s.exhausted);
-    unit_open(&u, &s.arena, cpu_target_native());
+    unit_open(&u, &s.arena, target_native());
     int v = u.target->vector;
     KernelCase *c = case_new(&u);
     Node *z = case_node(c, OP_INPUT, (Shape){ 3, 3, 1, 1 }, LAYOUT_PANEL, v, NULL, NULL);

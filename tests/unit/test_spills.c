@@ -44,7 +44,7 @@ static void check_target(const char *name)
     arena_open(&arena, 0, &exhausted);
     KernelUnitCase *u = ARENA_NEW(&arena, KernelUnitCase);
     AlexnetKernel *all = ARENA_ARRAY(&arena, AlexnetKernel, ALEXNET_KERNELS);
-    unit_open(u, &arena, cpu_target_find(name));
+    unit_open(u, &arena, target_find(name));
     if (alexnet_kernels(u, 32, all) < 0)
         fail_msg("%s", u->err);
     FILE *assembly = unit_assembly(u);

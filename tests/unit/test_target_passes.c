@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const PassTarget target = { 16, 32, true, true, true };
+static PassOptions target = { NULL, ELEMENT_FLOAT, true, true, true };   // avx512: set by open_fixture
 
 typedef struct {
     Arena   arena;
@@ -26,6 +26,7 @@ static int open_fixture(void **state)
     diag_open(&f->diag, &f->arena);
     f->g = graph_new(&f->arena, &f->diag, "net", GRAPH_PREDICT, 8);
     graph_device(f->g, "device0");
+    target.target = target_find("avx512");
     *state = f;
     return 0;
 }

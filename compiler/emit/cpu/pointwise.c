@@ -1,5 +1,5 @@
 // Heads for kernels/cpu/pointwise.c: chains of pointwise nodes in any layout.
-#include "emit/bodies.h"
+#include "emit/cpu/bodies.h"
 
 enum { ITEM_ELEMENTS = 16 * 1024 };    // so much work makes handing out an item worth it
 

@@ -1,7 +1,7 @@
 // Fully connected layers: forward, input gradient, weight gradient stored or applied at once. In: a
 // group rooted at fc, fc_dx or fc_dw; out: the heads above the bodies fc*.c.
-#include "emit/contraction.h"
-#include "emit/tiles.h"
+#include "emit/cpu/contraction.h"
+#include "emit/cpu/tiles.h"
 #include <stdlib.h>
 
 enum {

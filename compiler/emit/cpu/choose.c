@@ -1,7 +1,7 @@
 // The register tiles of contractions: in, what is to be covered; out, the tile that fills the
 // multiply-add units best. A tile of u numbers x b vectors needs u*b accumulators, b weight vectors
 // and one number spread over a vector, and does u*b multiply-adds for u + b loads.
-#include "emit/choose.h"
+#include "emit/cpu/choose.h"
 
 enum {
     SPARE          = 1,    // a register that the compiler wants for itself
@@ -20,7 +20,7 @@ Cut cut_evenly(int64_t length, int most)
     return c;
 }
 
-int tile_most(const CpuTarget *t, int blocks)
+int tile_most(const Target *t, int blocks)
 {
     int left = t->registers - SPARE - blocks;
     if (t->vector < 16)
@@ -54,7 +54,7 @@ static double cut_cost(const int64_t *lengths, int count, int most, int blocks)
     return cost;
 }
 
-TileChoice choose_tiles(const CpuTarget *t, const int64_t *lengths, int count, int64_t vectors)
+TileChoice choose_tiles(const Target *t, const int64_t *lengths, int count, int64_t vectors)
 {
     TileChoice best = { 0 };
     double best_cost = 0, work = 0;

@@ -1,5 +1,5 @@
 // Questions that the heads of map kernels share.
-#include "emit/maps.h"
+#include "emit/cpu/maps.h"
 
 void map_items(Kern *k, const Node *n)
 {

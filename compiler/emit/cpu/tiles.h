@@ -2,7 +2,7 @@
 // for every shape that is needed.
 #ifndef EMIT_TILES_H
 #define EMIT_TILES_H
-#include "emit/choose.h"
+#include "emit/cpu/choose.h"
 #include "emit/kernel.h"
 
 enum { TILE_SHAPES = 16 };

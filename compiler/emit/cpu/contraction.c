@@ -1,5 +1,5 @@
 // Questions that the bodies of contractions share.
-#include "emit/contraction.h"
+#include "emit/cpu/contraction.h"
 
 bool groups_line_up(const Pieces *whole, int groups, const Pieces *part, int64_t channels, int vector)
 {

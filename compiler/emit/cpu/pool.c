@@ -1,5 +1,5 @@
 // Heads of max and mean pooling and of their gradients, alone or behind and before normalisation.
-#include "emit/maps.h"
+#include "emit/cpu/maps.h"
 
 bool pool_is_max(const Node *n) { return n->op == OP_MAX_POOL || n->op == OP_MAX_POOL_DX; }
 

@@ -1,6 +1,6 @@
 // Heads of kernels that move values and compute nothing: other layouts, flattened maps,
 // concatenations and slices that no view could do.
-#include "emit/maps.h"
+#include "emit/cpu/maps.h"
 #include <inttypes.h>
 
 // Channels `from`.. of x become channels `to`.. of the root.

@@ -6,6 +6,6 @@
 #define BODY(name, pattern, what)                         \
     bool name##_takes(const Emit *e, const Group *g);     \
     bool name##_emit(Emit *e, Kern *k);
-#include "emit/kernels.def"
+#include "emit/cpu/kernels.def"
 #undef BODY
 #endif

@@ -1,5 +1,5 @@
 // In: tile shapes. Out: the lists of accumulators and the tile bodies of a kernel's text.
-#include "emit/tiles.h"
+#include "emit/cpu/tiles.h"
 
 // BLOCKS(X, u) X(u, 0) X(u, 1) ... or PIXELS(X) X(0) X(1) ...
 static void print_list(Emit *e, const char *name, const char *first, int count)

@@ -1,7 +1,7 @@
 // Weight gradients of convolutions. In: a group of pattern WEIGHTS (conv_dw alone); out: the head
 // above conv_dw_tile.c, conv_dw_job.c, conv_dw.c.
-#include "emit/contraction.h"
-#include "emit/tiles.h"
+#include "emit/cpu/contraction.h"
+#include "emit/cpu/tiles.h"
 
 enum {
     JOBS_LEAST = 16,               // fewer would leave threads without work

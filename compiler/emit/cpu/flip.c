@@ -1,6 +1,6 @@
 // Weights rotated and transposed for input gradients. In: a group whose root is FLIP; out: the head
 // above flip.c.
-#include "emit/contraction.h"
+#include "emit/cpu/contraction.h"
 
 static bool same_pieces(const Pieces *a, const Pieces *b, int64_t channels, int vector)
 {

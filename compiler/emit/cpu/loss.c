@@ -1,5 +1,5 @@
 // Heads of softmax, its gradient, and of the loss with all that reads the same scores and labels.
-#include "emit/maps.h"
+#include "emit/cpu/maps.h"
 
 static bool is_panel(const Node *n) { return n->layout.kind == LAYOUT_PANEL; }
 

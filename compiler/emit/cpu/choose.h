@@ -19,7 +19,7 @@ typedef struct {
 } TileChoice;
 
 // The widest tile of `blocks` vectors that the register file holds.
-int tile_most(const CpuTarget *t, int blocks);
+int tile_most(const Target *t, int blocks);
 // The best tiles for outputs that are `lengths[0..count)` numbers long and `vectors` vectors deep.
-TileChoice choose_tiles(const CpuTarget *t, const int64_t *lengths, int count, int64_t vectors);
+TileChoice choose_tiles(const Target *t, const int64_t *lengths, int count, int64_t vectors);
 #endif

@@ -1,5 +1,5 @@
 // Head of the solver's step for one parameter whose gradient is stored.
-#include "emit/maps.h"
+#include "emit/cpu/maps.h"
 
 enum { CHUNK = 16 * 1024 };
 

@@ -1,7 +1,7 @@
 // What the heads of map kernels (pooling, lrn, pointwise, losses) share.
 #ifndef EMIT_MAPS_H
 #define EMIT_MAPS_H
-#include "emit/contraction.h"
+#include "emit/cpu/contraction.h"
 
 // Items are the images of `n`: a chain's, or jobs where the group was not scheduled image by image.
 void map_items(Kern *k, const Node *n);

@@ -1,7 +1,7 @@
 // Questions that the bodies of contractions share.
 #ifndef EMIT_CONTRACTION_H
 #define EMIT_CONTRACTION_H
-#include "emit/bodies.h"
+#include "emit/cpu/bodies.h"
 
 // True if the channels of `whole` are `groups` runs of `channels` that start at blocks and are cut
 // as `part` is: then group g's blocks follow each other from block g * blocks(part).

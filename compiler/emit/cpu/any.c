@@ -1,7 +1,7 @@
 // Contractions of any shape and layout, through the address of every single number. In: a group
 // rooted at conv, fc or one of their gradients; out: the heads above any_*.c. A fully connected
 // layer is a 1x1 convolution over a 1x1 map whose channels are the features.
-#include "emit/contraction.h"
+#include "emit/cpu/contraction.h"
 #include <inttypes.h>
 
 static bool is_fc(const Node *n) { return n->op == OP_FC || n->op == OP_FC_DX || n->op == OP_FC_DW; }

@@ -1,6 +1,6 @@
 // Heads of local response normalisation, across channels or within maps, and of its gradients;
 // alone or with the max pooling that stands behind it in nets of its time.
-#include "emit/maps.h"
+#include "emit/cpu/maps.h"
 #include <inttypes.h>
 
 // --- pieces of heads ----------------------------------------------------------------------------

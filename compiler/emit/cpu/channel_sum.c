@@ -1,5 +1,5 @@
 // Head of the gradient of a bias: sums over images and pixels of a blocked map or a panel.
-#include "emit/maps.h"
+#include "emit/cpu/maps.h"
 #include <inttypes.h>
 
 static bool is_panel(const Node *n) { return n->layout.kind == LAYOUT_PANEL; }
