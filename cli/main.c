@@ -10,11 +10,21 @@ static const Verb verbs[] = {
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
+// "why_not" as people write it.
+static const char *spelled(const Verb *v, char to[24])
+{
+    snprintf(to, 24, "%s", v->name);
+    for (char *c = to; *c; c++)
+        *c = *c == '_' ? '-' : *c;
+    return to;
+}
+
 static void usage(FILE *out)
 {
+    char name[24];
     fprintf(out, "usage: cleave VERB [options] FILE.net\n\n");
     for (int i = 0; i < VERBS; i++)
-        fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].what);
+        fprintf(out, "  %-10s %s\n", spelled(&verbs[i], name), verbs[i].what);
     fprintf(out, "\ncleave VERB --help tells more. Example: cleave check nets/alexnet.net\n");
 }
 
@@ -28,8 +38,9 @@ int main(int argc, char **argv)
         usage(stdout);
         return EXIT_OK;
     }
+    char name[24];
     for (int i = 0; i < VERBS; i++)
-        if (!strcmp(argv[1], verbs[i].name))
+        if (!strcmp(argv[1], spelled(&verbs[i], name)))
             return verbs[i].run(argc - 1, argv + 1);
     fprintf(stderr, "cleave: unknown verb `%s`\n", argv[1]);
     usage(stderr);

@@ -1,8 +1,8 @@
-// What the reports of `cleave show` share.
+// What the reports of `show`, `why` and `why-not` share.
 #include "cli/report.h"
+#include "base/text.h"
 #include "cli/verb.h"
-#include <limits.h>
-#include <stdlib.h>
+#include "look/about.h"
 #include <string.h>
 
 static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const char *stop_after)
@@ -19,6 +19,23 @@ static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const c
     return EXIT_RUN;
 }
 
+// Says so when the net has no such layer, or the file no such line.
+static bool is_there(const Compilation *c, const char *path, const char *text)
+{
+    const char *nearest = NULL;
+    const Graph *g = c->graphs[GRAPH_TRAIN] ? c->graphs[GRAPH_TRAIN]
+                   : c->graphs[GRAPH_TEST]  ? c->graphs[GRAPH_TEST] : c->graphs[GRAPH_PREDICT];
+    About about = about_read(text);
+    if (about_exists(&about, &c->diag, g, &nearest))
+        return true;
+    if (about.kind == ABOUT_LINE)
+        fprintf(stderr, "cleave: %s has lines 1 to %d, not %s", path, about_lines(&c->diag), text);
+    else
+        fprintf(stderr, "cleave: no layer of net %s is called `%s`", g->name, text);
+    fprintf(stderr, nearest ? "; did you mean `%s`?\n" : "\n", nearest);
+    return false;
+}
+
 // What a report takes from the compilation's arena may exhaust it, too.
 static int print_report(Compilation *c, const ShowOptions *o, ReportPrint *print, FILE *out)
 {
@@ -26,7 +43,18 @@ static int print_report(Compilation *c, const ShowOptions *o, ReportPrint *print
         fprintf(stderr, "cleave: out of memory\n");
         return EXIT_RUN;
     }
+    if (!is_there(c, o->path, o->about) || !is_there(c, o->path, o->other))
+        return EXIT_USAGE;
     return print(c, o, out);
+}
+
+const char *report_cut_line(char *path)
+{
+    char *colon = strrchr(path, ':');
+    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        return NULL;
+    *colon = 0;
+    return colon + 1;
 }
 
 int report_compiled(const ShowOptions *o, unsigned modes, const char *stop_after, ReportPrint *print,
@@ -45,21 +73,56 @@ int report_line(const Compilation *c, const Layer *layer)
     return diag_place(&c->diag, layer->at).line;
 }
 
-int report_about_line(const ShowOptions *o)
-{
-    char *end;
-    long line = strtol(o->about, &end, 10);
-    return *end || line < 0 || line > INT_MAX ? -1 : (int)line;
-}
-
 bool report_wants(const Compilation *c, const ShowOptions *o, const Layer *layer)
 {
-    if (!o->about)
-        return true;
-    if (!layer)
-        return false;
-    int line = report_about_line(o);
-    return line < 0 ? !strcmp(o->about, layer->name) : line == report_line(c, layer);
+    About about = about_read(o->about);
+    return about_layer(&about, &c->diag, layer);
+}
+
+// --- tensors and figures --------------------------------------------------------------------------
+
+void report_safe(const char *text, FILE *out)
+{
+    text_print_safe(out, text, (int)strlen(text));
+}
+
+const char *report_item_word(const Launch *l)
+{
+    static const char *const words[2][2] = { { "images", "image" }, { "jobs", "job" } };
+    return words[l->item_kind == ITEMS_JOBS][l->items == 1];
+}
+
+static bool is_weights(const Layout *l)
+{
+    return l->kind == LAYOUT_FILTERS || l->kind == LAYOUT_FILTERS_IN || l->kind == LAYOUT_DENSE;
+}
+
+void report_tensor(const Program *p, int tensor, FILE *out)
+{
+    char shape[SHAPE_TEXT];
+    const Tensor *t = &p->tensors[tensor];
+    const Layout *l = &t->layout;
+    report_safe(t->name, out);
+    if (p->buffers[t->buffer].role == BUFFER_STATE)
+        return;
+    fputc(' ', out);
+    if (is_weights(l))
+        fprintf(out, "%lldx", (long long)t->shape.n);
+    fprintf(out, "%s %s", shape_text(shape, t->shape), layout_name(l->kind));
+    if (l->top || l->left || l->bottom || l->right)
+        fprintf(out, " halo %d %d %d %d", l->top, l->left, l->bottom, l->right);
+    fputs(t->is_bytes ? " bytes" : "", out);
+}
+
+void report_tensor_json(const Program *p, int tensor, FILE *out)
+{
+    const Tensor *t = &p->tensors[tensor];
+    const Layout *l = &t->layout;
+    fputs("{\"name\": ", out);
+    text_print_json(out, t->name);
+    fprintf(out, ", \"shape\": [%lld, %lld, %lld, %lld], \"layout\": \"%s\", \"halo\": [%d, %d, %d, %d]}",
+            (long long)t->shape.n, (long long)t->shape.c, (long long)t->shape.h, (long long)t->shape.w,
+            layout_name(l->kind), l->top, l->left, l->bottom, l->right);
 }
 
 char *report_count(char to[COUNT_TEXT], int64_t count)

@@ -8,6 +8,7 @@
 typedef struct {
     const char *path;
     const char *about;         // the layer or line named behind the file, or NULL
+    const char *other;         // why-not: the second of them
     const char *after;         // show graph --after PASS
     const char *mode;          // show graph --mode MODE
     const char *net, *target, *colour;

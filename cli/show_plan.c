@@ -3,6 +3,7 @@
 #include "cli/report.h"
 #include "cli/verb.h"
 #include "ir/group.h"
+#include "look/about.h"
 #include "program/program.h"
 #include <inttypes.h>
 #include <string.h>
@@ -10,16 +11,16 @@
 // A whole program of the net: to train where there is a loss, else to predict.
 static int of_program(const ShowOptions *o, ReportPrint *print, FILE *out)
 {
-    return report_compiled(o, 1u << GRAPH_TRAIN | 1u << GRAPH_TEST, NULL, print, out);
+    return report_compiled(o, REPORT_TO_RUN, NULL, print, out);
 }
 
 static bool launch_wanted(const ShowOptions *o, const Launch *l)
 {
     if (!o->about || !strcmp(o->about, l->layer))
         return true;
-    int line = report_about_line(o);
+    About about = about_read(o->about);
     for (int i = 0; i < l->place_count; i++)
-        if (l->places[i].line == line)
+        if (about.kind == ABOUT_LINE && l->places[i].line == about.line)
             return true;
     return false;
 }

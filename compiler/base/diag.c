@@ -227,6 +227,16 @@ static void print_line(const Diag *d, Span at, FILE *out, const Colours *c, cons
     fprintf(out, "%s\n", c->off);
 }
 
+void diag_show(const Diag *d, Span at, FILE *out, bool colour)
+{
+    const Colours *c = colour ? &vivid : &plain;
+    Place p = diag_place(d, at);
+    fputs(c->bold, out);
+    print_safe(out, p.path);
+    fprintf(out, ":%d:%d%s\n", p.line, p.column, c->off);
+    print_line(d, at, out, c, c->green);
+}
+
 // The line of the fix as it reads when mended, without its indentation.
 static void print_fix(const Diag *d, const Diagnostic *e, FILE *out)
 {

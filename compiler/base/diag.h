@@ -75,6 +75,8 @@ void diag_help(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3
 void diag_fix(Diag *d, Span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 Place diag_place(const Diag *d, Span at);
+// The place and its line with a caret below the span, as under a message; for reports.
+void  diag_show(const Diag *d, Span at, FILE *out, bool colour);
 // The format of docs/language.md: file:line:col: error[E207]: text, the line, a caret, notes, help.
 void  diag_print(const Diag *d, FILE *out, bool colour);
 void  diag_print_json(const Diag *d, FILE *out);

@@ -47,14 +47,7 @@ static const char *title_of(Maker *m, const Group *group)
         return "";
     const Node *root = group->root;
     fprintf(out, "%s %s: ", root->layer ? root->layer->name : root->name, phase_of(group));
-    for (int i = 0; i < group->count; i++) {
-        const Node *n = group->nodes[i];
-        fprintf(out, "%s%s", i ? " + " : "", op_table[n->op]->name);
-        if (op_table[n->op]->print) {
-            fputc(' ', out);
-            op_table[n->op]->print(n, out);
-        }
-    }
+    group_print_ops(group, out);
     if (root->parts > 1)
         fprintf(out, " [part %d of %d]", root->part, root->parts);
     fclose(out);
@@ -228,13 +221,18 @@ static bool reads(const Node *user, const Node *value)
     return false;
 }
 
-// The layer that a copied value is for: the first that computes with it, through concatenations.
-static const char *point_of(const Graph *g, const Node *value)
+static bool only_moves(const Node *n)
+{
+    return !n->group || n->group->pattern == PATTERN_RELAYOUT || n->group->pattern == PATTERN_COPY;
+}
+
+// The layer that a value of `owner` is for: the first that computes with it, through whatever moves it.
+static const char *point_of(const Graph *g, const Node *value, const Layer *owner)
 {
     for (int i = value->id + 1; i < g->count; i++)
         if (reads(g->nodes[i], value))
-            return g->nodes[i]->group && g->nodes[i]->layer && g->nodes[i]->layer != value->layer
-                       ? g->nodes[i]->layer->name : point_of(g, g->nodes[i]);
+            return !only_moves(g->nodes[i]) && g->nodes[i]->layer && g->nodes[i]->layer != owner
+                       ? g->nodes[i]->layer->name : point_of(g, g->nodes[i], owner);
     return "";
 }
 
@@ -245,7 +243,7 @@ static void make_copy(Maker *m, const GraphTensors *t, const Group *group, Copy 
     c->to = t->value[n->id];
     c->bytes = 4 * shape_count(n->shape);
     c->layer = layer_of(n->in[0]);
-    c->point = n->role == ROLE_FORWARD ? point_of(t->graph, n) : "";
+    c->point = n->role == ROLE_FORWARD ? point_of(t->graph, n, n->in[0]->layer) : "";
     c->backward = n->role != ROLE_FORWARD;
     c->place = make_place(m, t->graph, n->at);
 }

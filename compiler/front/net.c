@@ -216,6 +216,18 @@ static bool scores_fit(Elab *e, const Ast *net, const Ast *train)
     return false;
 }
 
+// The statement of the train section that a node comes from; without it the section.
+static Span setting_at(const Ast *train, const char *name)
+{
+    const Ast *body = train->count ? train->children[0] : NULL;
+    for (int i = 0; body && i < body->count; i++) {
+        const Ast *s = body->children[i];
+        if (s && s->kind == AST_BIND && !strcmp(s->text, name))
+            return s->at;
+    }
+    return train->at;
+}
+
 bool net_add_loss(Elab *e, const Ast *net, const Ast *train)
 {
     Graph *g = e->graph;
@@ -223,7 +235,7 @@ bool net_add_loss(Elab *e, const Ast *net, const Ast *train)
     int count;
     if (!scores_fit(e, net, train) || !train_metrics(e, train, &metrics, &count))
         return false;
-    Span at = train->at;
+    Span at = setting_at(train, "loss"), report_at = setting_at(train, "report");
     Node *label = g->label = graph_add(g, OP_LABEL, "label", at, NULL, 0, NULL);
     label->shape = (Shape){ g->batch, 1, 1, 1 };
     Node *in[] = { g->scores, label };
@@ -232,7 +244,7 @@ bool net_add_loss(Elab *e, const Ast *net, const Ast *train)
     for (int i = 0; i < count; i++) {
         if (metrics[i].kind != METRIC_TOP)
             continue;
-        Node *top = graph_add(g, OP_TOP, metrics[i].name, at, NULL, 2, in);
+        Node *top = graph_add(g, OP_TOP, metrics[i].name, report_at, NULL, 2, in);
         top->attr.top.k = metrics[i].k;
         g->metrics[g->metric_count++] = top;
     }

@@ -42,4 +42,6 @@ typedef struct GroupCommand {
     int             *waits;    // the last command of every other device whose results it needs
     int              wait_count;
 } GroupCommand;
+
+void group_print_ops(const Group *g, FILE *out);       // "conv 3x3 pad 1 + bias + relu"
 #endif

@@ -1,6 +1,6 @@
-// A graph as text, one line a node, and as JSON with the same facts.
+// A graph as text, one line a node, and as JSON with the same facts; the ops of a group.
 #include "base/text.h"
-#include "ir/graph.h"
+#include "ir/group.h"
 
 static const char *const mode_names[] = { "train", "test", "predict" };
 static const char *const role_names[] = { "forward", "backward", "update" };
@@ -100,4 +100,16 @@ void graph_print_json(const Graph *g, FILE *out)
         fputs(i + 1 < g->count ? ",\n" : "\n", out);
     }
     fputs("  ]\n}\n", out);
+}
+
+void group_print_ops(const Group *g, FILE *out)
+{
+    for (int i = 0; i < g->count; i++) {
+        const Node *n = g->nodes[i];
+        fprintf(out, "%s%s", i ? " + " : "", op_table[n->op]->name);
+        if (op_table[n->op]->print) {
+            fputc(' ', out);
+            op_table[n->op]->print(n, out);
+        }
+    }
 }

@@ -82,13 +82,21 @@ static bool same_places(const Node *a, const Node *b)
 
 static const char *refuse_op(Op op)
 {
+    if (op_has(op, OP_TRANSFER))
+        return "it goes to another device";
+    if (op_has(op, OP_VIEW))
+        return "it joins, cuts or flattens where the values stand, in no kernel";
+    if (op_has(op, OP_UPDATE))
+        return "an update is a kernel of its own, except behind the gradient of a fully connected layer";
+    if (op_has(op, OP_REDUCTION))
+        return "it sums over places that other kernel items make";
     if (op_has(op, OP_NEIGHBOURS))
         return "it reads neighbouring channels, which other kernel items make";
     if (op_has(op, OP_WINDOW))
         return "it reads a window of places, which other kernel items make";
     if (op_has(op, OP_CONTRACTION))
         return "it sums over all channels and starts a kernel of its own";
-    return "it is not pointwise";
+    return "it moves values to other places";
 }
 
 // Why pointwise node `n` cannot follow `end`, the last node of a chain that starts at `root`.
@@ -106,6 +114,22 @@ static const char *refuse_follower(const Node *root, const Node *end, const Node
         if (n->in[i]->id > root->id && !op_has(n->in[i]->op, OP_SOURCE))
             return "another operand of it is not there yet when the kernel starts";
     return NULL;
+}
+
+// Why the kernel of `group` does not go on behind `end`, one of its nodes, with `n`.
+static const char *refuse_in_group(Arena *arena, const Group *group, const Node *end, const Node *n)
+{
+    const Node *last = group->nodes[group->count - 1];
+    if (end != last && rule_takes_epilogue(group->pattern))
+        return arena_printf(arena, "the kernel goes on with %s, and of several readers only one can "
+                            "read in registers", last->name);
+    if (op_has(n->op, OP_POINTWISE) && !rule_takes_epilogue(group->pattern))
+        return arena_printf(arena, "no pointwise op can join a kernel that ends with %s",
+                            op_table[last->op]->name);
+    const char *why = refuse_follower(group->root, end, n);
+    if (!why && n->group && n->group != group && n->group->root != n)
+        return arena_printf(arena, "it stands in the kernel of %s already", n->group->root->name);
+    return why;
 }
 
 static Node *next_in_chain(const Fusion *f, const Group *group, const Node *end)
@@ -222,7 +246,7 @@ static const char *why_it_ends(const Fusion *f, const Group *group)
     if (f->user_count[end->id] == 0)
         return "nothing reads its result";
     const Node *n = f->users[end->id][0];
-    const char *why = refuse_follower(group->root, end, n);
+    const char *why = refuse_in_group(f->g->arena, group, end, n);
     return arena_printf(f->g->arena, "ends before %s: %s", n->name, why ? why : "it has a kernel");
 }
 
@@ -262,12 +286,45 @@ bool pass_fuse(Graph *g, const PassOptions *o)
     return true;
 }
 
+// --- why not ------------------------------------------------------------------------------------
+
+static bool is_kept(const Graph *g, const Node *n)
+{
+    bool kept = n == g->loss;
+    for (int i = 0; i < g->output_count; i++)
+        kept = kept || g->outputs[i].node == n;
+    return kept;
+}
+
+// What kept a pair of the target's table in two kernels; NULL: they are no such pair.
+static const char *refuse_pair(const Graph *g, const Node *a, const Node *b)
+{
+    const Duo *d = cpu_duos;
+    while (d->reason && (d->first != a->op || d->second != b->op))
+        d++;
+    if (!d->reason || a->group->root != a)
+        return NULL;
+    const char *names[] = { op_table[a->op]->name, op_table[b->op]->name };
+    for (int i = 0; i < g->count; i++)
+        for (int k = 0; k < g->nodes[i]->inputs; k++)
+            if (g->nodes[i]->in[k] == a && g->nodes[i] != b && rule_reads(g->nodes[i], k))
+                return arena_printf(g->arena, "%s + %s can be one kernel, but %s reads the value between "
+                                    "them, too", names[0], names[1], g->nodes[i]->name);
+    if (is_kept(g, a) || a->view)
+        return arena_printf(g->arena, "%s + %s can be one kernel, but the value between them is kept",
+                            names[0], names[1]);
+    return "fusion is off";
+}
+
 const char *pass_fuse_refusal(const Graph *g, const Node *a, const Node *b)
 {
-    (void)g;
     if (a->group && a->group == b->group)
         return NULL;
-    if (!a->group)
-        return "it is a view or comes from outside: no kernel computes it";
-    return refuse_follower(a->group->root, a, b);
+    if (!a->group || !b->group)
+        return arena_printf(g->arena, "no kernel computes %s: it is a view or comes from outside",
+                            a->group ? b->name : a->name);
+    const char *why = refuse_pair(g, a, b);
+    if (!why)
+        why = refuse_in_group(g->arena, a->group, a, b);
+    return why ? why : "fusion is off";
 }

@@ -40,8 +40,8 @@ bool pass_run(Graph *g, const PassOptions *o, const char *stop_after);
 // returns false when it does not hold.
 bool graph_verify(Graph *g, const char *after);
 
-// Why no kernel computes both `a` and its user `b`: one sentence; NULL when they share one. For
-// `cleave why-not`; the graph has been through pass_fuse.
+// Why no kernel computes both `a` and its user `b`: one sentence, in which "it" is `b`; NULL when
+// they share one. For `cleave why-not`; the graph has been through pass_fuse.
 const char *pass_fuse_refusal(const Graph *g, const Node *a, const Node *b);
 
 bool pass_shapes(Graph *g, const PassOptions *o);
