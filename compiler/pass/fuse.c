@@ -299,7 +299,7 @@ static bool is_kept(const Graph *g, const Node *n)
 // What kept a pair of the target's table in two kernels; NULL: they are no such pair.
 static const char *refuse_pair(const Graph *g, const Node *a, const Node *b)
 {
-    const Duo *d = cpu_duos;
+    const Duo *d = op_duos;
     while (d->reason && (d->first != a->op || d->second != b->op))
         d++;
     if (!d->reason || a->group->root != a)
