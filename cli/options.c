@@ -45,6 +45,21 @@ static bool take_pair(Pairs *pairs, char *text, const char *option)
     return true;
 }
 
+// Which images: the paths of two sources, or another section. Anything else is a misspelling.
+static bool take_data(Pairs *data, char *text)
+{
+    if (!strchr(text, '=')) {
+        data->section = text;
+        return true;
+    }
+    if (strncmp(text, "train=", 6) && strncmp(text, "test=", 5)) {
+        fprintf(stderr, "cleave: --data wants train=PATH, test=PATH or the name of a data section, "
+                "not `%s`\n", text);
+        return false;
+    }
+    return take_pair(data, text, "data");
+}
+
 static bool take_count(int64_t *value, const char *text, const char *option)
 {
     char *end;
@@ -65,6 +80,7 @@ static bool take(const Option *o, char *text)
     case OPTION_TEXT:  *(const char **)o->value = text; return true;
     case OPTION_COUNT: return take_count(o->value, text, o->name);
     case OPTION_PAIR:  return take_pair(o->value, text, o->name);
+    case OPTION_DATA:  return take_data(o->value, text);
     }
     return false;
 }
@@ -129,6 +145,6 @@ bool options_colour(const char *when, FILE *out)
 FrontOptions options_front(const char *net, int64_t batch, int64_t seed, const Pairs *set)
 {
     return (FrontOptions){ .net = net, .batch = batch > INT_MAX ? INT_MAX : (int)batch,
-                           .seed = (uint64_t)seed, .overrides = set->items,
+                           .seed = seed < 0 ? 1 : (uint64_t)seed, .overrides = set->items,
                            .override_count = set->count };
 }

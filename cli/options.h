@@ -10,11 +10,12 @@ typedef enum {
     OPTION_FLAG,               // bool: set to true
     OPTION_TEXT,               // const char *: the argument as it is
     OPTION_COUNT,              // int64_t: a whole number, 0 or more
-    OPTION_PAIR                // Pairs: NAME=VALUE, may be given many times
+    OPTION_PAIR,               // Pairs: NAME=VALUE, may be given many times
+    OPTION_DATA                // Pairs: train=PATH, test=PATH, or the name of a data section
 } OptionKind;
 
 enum { MOST_PAIRS = 64 };
-typedef struct { Override items[MOST_PAIRS]; int count; } Pairs;
+typedef struct { Override items[MOST_PAIRS]; int count; const char *section; } Pairs;
 
 typedef struct {
     const char *name;          // without the dashes
@@ -35,11 +36,12 @@ typedef struct {
 #define WITH_BATCH(v)   { "batch", OPTION_COUNT, v, "N", "images a step", "the file's" }
 #define WITH_STEPS(v)   { "steps", OPTION_COUNT, v, "N", "stop after so many steps", "the file's" }
 #define WITH_SET(v)     { "set", OPTION_PAIR, v, "NAME=VALUE", "put a setting over the file's", "none" }
-#define WITH_DATA(v)    { "data", OPTION_PAIR, v, "NAME=PATH", "where data lie: NAME is train or test", \
-                          "the file's" }
+#define WITH_DATA(v)    { "data", OPTION_DATA, v, "WHAT", "train=PATH or test=PATH: where data lie; " \
+                          "NAME: another data section of the file", "the file's" }
 #define WITH_MAP(v)     { "map", OPTION_TEXT, v, "A=D,...", "which logical device runs where", \
                           "all on cpu" }
 #define WITH_THREADS(v) { "threads", OPTION_COUNT, v, "N", "threads to compute with", "all cores" }
+#define WITH_FILE_SEED(v) { "seed", OPTION_COUNT, v, "N", "seed of all random numbers", "the file's, else 1" }
 #define WITH_SEED(v)    { "seed", OPTION_COUNT, v, "N", "seed of all random numbers", "1" }
 
 typedef struct {
@@ -56,6 +58,6 @@ typedef struct {
 bool options_parse(const Usage *u, int argc, char **argv, int *first, int *code);
 // Whether to colour what goes to `out`: `when` is the value of --color. NO_COLOR is honoured.
 bool options_colour(const char *when, FILE *out);
-// What --set, --batch, --seed and --net mean to the front end.
+// What --set, --batch, --seed (below 0: not given) and --net mean to the front end.
 FrontOptions options_front(const char *net, int64_t batch, int64_t seed, const Pairs *set);
 #endif

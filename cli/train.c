@@ -126,7 +126,7 @@ static void print_memory(const Program *p)
 
 static int end_of(TrainEnd end, const char *err, const TrainVerb *v)
 {
-    if (end == TRAIN_DONE && v->test_error >= 0)
+    if ((end == TRAIN_DONE || end == TRAIN_UNSAVED) && v->test_error >= 0)
         printf("test error %.2f %% (test accuracy %.2f %%)\n", 100 * v->test_error,
                100 * (1 - v->test_error));
     if (end == TRAIN_STOPPED)
@@ -150,7 +150,8 @@ static int train_with(Compilation *c, TrainVerb *v)
         sigaction(SIGTERM, &action, NULL);
         TrainOptions o = train_options(v, &data);
         TrainEnd end = train_run(s, &o, err);
-        print_memory(c->program);
+        if (end != TRAIN_FAILED)
+            print_memory(c->program);
         code = end_of(end, err, v);
     }
     data_close(&data);
@@ -171,6 +172,8 @@ static int check_recipe(Compilation *c, TrainVerb *v)
         return EXIT_INPUT;
     }
     v->recipe = &c->recipe.train;
+    if (v->run.seed < 0)
+        v->run.seed = (int64_t)v->recipe->seed;
     if (v->out && mkdir(v->out, 0777) != 0 && access(v->out, W_OK) != 0) {
         fprintf(stderr, "cleave: cannot write to the folder %s\n", v->out);
         return EXIT_RUN;
@@ -180,13 +183,13 @@ static int check_recipe(Compilation *c, TrainVerb *v)
 
 #define RUN_OPTIONS(o) SHOW_COLOUR(&(o).colour), WITH_NET(&(o).net), WITH_TARGET(&(o).target), \
     WITH_BATCH(&(o).batch), WITH_SET(&(o).set), WITH_DATA(&(o).data), WITH_MAP(&(o).map), \
-    WITH_THREADS(&(o).threads), WITH_SEED(&(o).seed)
+    WITH_THREADS(&(o).threads)
 
 int verb_train(int argc, char **argv)
 {
-    TrainVerb v = { .run.seed = 1, .test_error = -1, .terminal = isatty(2) };
+    TrainVerb v = { .run.seed = -1, .test_error = -1, .terminal = isatty(2) };
     Option options[] = {
-        RUN_OPTIONS(v.run), WITH_STEPS(&v.steps),
+        RUN_OPTIONS(v.run), WITH_FILE_SEED(&v.run.seed), WITH_STEPS(&v.steps),
         { "epochs", OPTION_COUNT, &v.epochs, "N", "stop after so many epochs", "the file's" },
         { "out", OPTION_TEXT, &v.out, "FOLDER", "where checkpoints and run.jsonl go", "the working folder" },
         { "resume", OPTION_TEXT, &v.resume, "FILE", "go on from this checkpoint, bit for bit", "start anew" },
@@ -250,7 +253,7 @@ static int test_with(Compilation *c, TrainVerb *v, const char *weights)
 int verb_test(int argc, char **argv)
 {
     TrainVerb v = { .run.seed = 1 };
-    Option options[] = { RUN_OPTIONS(v.run),
+    Option options[] = { RUN_OPTIONS(v.run), WITH_SEED(&v.run.seed),
         { "bad", OPTION_TEXT, &v.bad, "WHAT", "a damaged image: stop or skip", "stop" } };
     Usage usage = { .verb = "test", .operands = "FILE.net WEIGHTS.safetensors", .least = 2, .most = 2,
                     .what = "Loss and errors of saved weights on the test set.",

@@ -32,6 +32,9 @@ typedef struct DeviceClass {
     bool    (*stopped)(Device *d);                      // did a loss kernel set `stop`
     // Runs one sequence to its end.
     bool    (*run)(Device *d, int sequence, char err[DEVICE_ERROR]);
+    // Runs a sequence launch by launch until one has written a value that is not finite. True:
+    // *launch and *tensor say which, or are -1 when all launches wrote finite numbers.
+    bool    (*trace)(Device *d, int sequence, int *launch, int *tensor, char err[DEVICE_ERROR]);
     // Bytes that crossed between logical devices since open, as really moved.
     int64_t (*copied_bytes)(const Device *d);
     // Poisons (fills with NaN) every receive buffer before each copy from now on; for tests.

@@ -2,6 +2,7 @@
 #include "runtime/session.h"
 #include "runtime/initial.h"
 #include "runtime/pool.h"
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,64 @@ bool session_run(Session *s, int sequence, const float *const *inputs, const int
         return true;
     *result = (SessionResult){ .images = state.images };
     return read_result(s, sequence, result, err);
+}
+
+// --- values that are not finite -------------------------------------------------------------------
+
+static bool all_finite(const float *x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
+}
+
+int session_bad_param(Session *s)
+{
+    char err[SESSION_ERROR];
+    for (int i = 0; i < s->program->param_count; i++) {
+        int64_t count = shape_count(s->program->params[i].shape);
+        float *values = malloc((size_t)count * sizeof *values);
+        bool bad = values && session_read_param(s, i, values, err) && !all_finite(values, count);
+        free(values);
+        if (bad)
+            return i;
+    }
+    return -1;
+}
+
+static const char *bad_input(const Sequence *q, const float *const *inputs)
+{
+    for (int i = 0, image = 0; i < q->input_count; i++)
+        if (!is_label(&q->inputs[i])) {
+            const float *dense = inputs[image++];
+            if (dense && !all_finite(dense, shape_count(q->inputs[i].shape)))
+                return q->inputs[i].name;
+        }
+    return NULL;
+}
+
+bool session_trace(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
+                   SessionTrace *trace, char *err)
+{
+    const Program *p = s->program;
+    const Sequence *q = &p->sequences[sequence];
+    StepState state = { .seed = s->seed, .step = s->step, .images = count_images(q, labels) };
+    int param = session_bad_param(s), launch, tensor;
+    *trace = (SessionTrace){ .what = bad_input(q, inputs) };
+    if (!trace->what && param >= 0)
+        *trace = (SessionTrace){ .what = p->params[param].name, .is_param = true };
+    if (trace->what)
+        return true;
+    s->class->enter(s->device, sequence);
+    if (!write_inputs(s, q, inputs, labels, err))
+        return false;
+    s->class->set_state(s->device, &state, s->rates);
+    if (!s->class->trace(s->device, sequence, &launch, &tensor, err))
+        return false;
+    if (tensor >= 0)
+        *trace = (SessionTrace){ .what = p->tensors[tensor].name, .launch = &q->launches[launch] };
+    return true;
 }
 
 int session_find_output(const Session *s, int sequence, const char *name)

@@ -74,6 +74,19 @@ typedef struct {
 // `result` may be NULL when predicting. An input pointer NULL leaves what was written before.
 bool session_run(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
                  SessionResult *result, char *err);
+// Where a value that is not finite comes from.
+typedef struct {
+    const char   *what;                    // the tensor's name; NULL: everything is finite
+    const Launch *launch;                  // that wrote it; NULL: an input, or a parameter
+    bool          is_param;
+} SessionTrace;
+
+// Runs a sequence once more as the last run did, launch by launch, and looks at every value as it
+// is made. For a run that was stopped: nothing is applied before the fault is found.
+bool session_trace(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
+                   SessionTrace *trace, char *err);
+// The first parameter that is not finite; -1: all are.
+int  session_bad_param(Session *s);
 // Dense values of an output port after a run: "loss", "top5", "output". Its shape is the port's.
 int  session_find_output(const Session *s, int sequence, const char *name);      // -1: none
 bool session_read_output(Session *s, int sequence, int port, float *dense, char *err);

@@ -42,6 +42,18 @@ Graph *front_graph(const AstFile *file, const FrontOptions *options, GraphMode m
     return diag->errors > before ? NULL : g;
 }
 
+static void no_such_data(Elab *e, const char *name, Span at)
+{
+    const char **known = ARENA_ARRAY(e->arena, const char *, e->file->count + 1);
+    int count = 0;
+    for (int i = 0; i < e->file->count; i++)
+        if (e->file->items[i]->kind == AST_DATA)
+            known[count++] = e->file->items[i]->text;
+    diag_error(e->diag, at, "E511", "there is no data section `%s`", name);
+    if (count)
+        elab_known(e, "the file has", known, count);
+}
+
 bool front_recipe(const AstFile *file, const FrontOptions *options, Arena *arena, Diag *diag, Recipe *out)
 {
     int before = diag->errors;
@@ -61,7 +73,7 @@ bool front_recipe(const AstFile *file, const FrontOptions *options, Arena *arena
     const char *name = o.data ? o.data : train->names[0];
     const Ast *data = item_data(e, name);
     if (!data) {
-        elab_error(e, train->at, "E511", "there is no data section `%s`", name);
+        no_such_data(e, name, o.data ? NO_SPAN : train->at);
         return false;
     }
     return data_recipe(e, data, &out->data) && diag->errors == before;

@@ -2,6 +2,7 @@
 // the host access to tensors, and fills the table of device.h.
 #include "runtime/cpu/exec.h"
 #include <dlfcn.h>
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,66 @@ static bool cpu_read(Device *d, int tensor, float *dense, char err[DEVICE_ERROR]
     return true;
 }
 
+// --- where a value that is not finite comes from --------------------------------------------------
+
+static bool is_finite(Device *d, int tensor, bool *finite, char *err)
+{
+    const Tensor *t = &d->program->tensors[tensor];
+    BufferRole role = d->program->buffers[t->buffer].role;
+    *finite = true;
+    if (t->is_bytes || role == BUFFER_STATE || role == BUFFER_LABEL)
+        return true;
+    int64_t count = shape_count(t->shape);
+    float *dense = malloc((size_t)count * sizeof *dense);
+    if (!dense)
+        return fail(err, "out of memory");
+    bool good = cpu_read(d, tensor, dense, err);
+    for (int64_t i = 0; good && *finite && i < count; i++)
+        *finite = isfinite(dense[i]);
+    free(dense);
+    return good;
+}
+
+// The first of what a launch writes that is not finite; *tensor is -1 when all is.
+static bool find_not_finite(Device *d, const Launch *l, int *tensor, char *err)
+{
+    *tensor = -1;
+    for (int i = l->tensor_count - l->writes; i < l->tensor_count; i++) {
+        bool finite;
+        if (!is_finite(d, l->tensors[i], &finite, err))
+            return false;
+        if (!finite) {
+            *tensor = l->tensors[i];
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool cpu_trace(Device *d, int sequence, int *launch, int *tensor, char err[DEVICE_ERROR])
+{
+    const Sequence *s = &d->program->sequences[sequence];
+    *launch = *tensor = -1;
+    cpu_start(d, sequence);
+    for (int i = 0; i < s->command_count; i++) {
+        const Command *c = &s->commands[i];
+        if (c->kind == COMMAND_COPY) {
+            cpu_step(d, c, c->first);
+            continue;
+        }
+        for (int l = c->first; l < c->first + c->count; l++) {
+            cpu_step(d, c, l);
+            if (!find_not_finite(d, &s->launches[l], tensor, err))
+                return false;
+            if (*tensor >= 0) {
+                *launch = l;
+                return true;
+            }
+        }
+    }
+    return true;
+}
+
 static void cpu_set_state(Device *d, const StepState *state, const ParamRates *rates)
 {
     for (int i = 0; i < d->program->device_count; i++)
@@ -284,6 +345,7 @@ const DeviceClass device_cpu = {
     .stopped = cpu_stopped,
     .enter = cpu_enter,
     .run = cpu_run,
+    .trace = cpu_trace,
     .copied_bytes = cpu_copied_bytes,
     .poison = cpu_poison,
     .check_guards = cpu_check_guards,

@@ -197,17 +197,32 @@ static void add_times(Device *d, int sequence)
     }
 }
 
+void cpu_start(Device *d, int sequence)
+{
+    cpu_enter(d, sequence);
+    if (d->is_poisoning)
+        poison(d, sequence);
+    d->running = sequence;
+    d->run++;
+}
+
+void cpu_step(Device *d, const Command *c, int launch)
+{
+    int group = d->group_of[c->device];
+    const Command one = { .kind = COMMAND_GROUP, .device = c->device, .first = launch, .count = 1 };
+    if (c->kind == COMMAND_COPY)
+        run_copy(d, launch, group);
+    else
+        run_launches(d, &one, group);
+}
+
 bool cpu_run(Device *d, int sequence, char err[DEVICE_ERROR])
 {
     if (sequence < 0 || sequence >= d->program->sequence_count) {
         snprintf(err, DEVICE_ERROR, "there is no sequence %d", sequence);
         return false;
     }
-    cpu_enter(d, sequence);
-    if (d->is_poisoning)
-        poison(d, sequence);
-    d->running = sequence;
-    d->run++;
+    cpu_start(d, sequence);
     pool_run(d->drivers, d->group_count, run_group, d);
     if (d->sequences[sequence].times)
         add_times(d, sequence);

@@ -46,5 +46,8 @@ struct Device {
 
 char *cpu_tensor(const Device *d, int tensor);      // its first byte
 void  cpu_enter(Device *d, int sequence);           // as DeviceClass.enter
+// For who runs a sequence launch by launch: before the first, then each in the order of commands.
+void  cpu_start(Device *d, int sequence);
+void  cpu_step(Device *d, const Command *c, int launch);
 bool  cpu_run(Device *d, int sequence, char err[DEVICE_ERROR]);
 #endif

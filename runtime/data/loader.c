@@ -44,6 +44,13 @@ static void note_bad(Batch *b, const char *text)
     b->bad++;
 }
 
+int64_t loader_sample(const Feed *f, const LoaderOptions *o, int64_t number, int place)
+{
+    int64_t batches = loader_epoch_batches(f, o->batch, false);
+    int64_t at = number % batches * o->batch + place;
+    return draw_permuted(o->seed, (uint32_t)(number / batches), f->count, at);
+}
+
 // One place of a training batch. A damaged sample is replaced by another draw, which depends on
 // the place only, so shapes and positions stay.
 static void fill_training(Loader *l, Batch *b, Reader *r, int place)
@@ -55,7 +62,7 @@ static void fill_training(Loader *l, Batch *b, Reader *r, int place)
     if (at >= l->feed->count)
         return;
     FeedKey key = { .seed = l->o.seed, .epoch = (uint32_t)epoch };
-    int64_t sample = draw_permuted(key.seed, key.epoch, l->feed->count, at);
+    int64_t sample = loader_sample(l->feed, &l->o, b->number, place);
     for (uint32_t attempt = 0; attempt < LOADER_TRIES && !b->failed; attempt++) {
         int label;
         if (feed_sample(l->feed, r, &key, sample, b->images + item * (size_t)place, &label, err)) {

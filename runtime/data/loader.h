@@ -34,6 +34,9 @@ typedef struct Loader Loader;
 // ceil(count * views / batch).
 int64_t loader_epoch_batches(const Feed *f, int batch, bool testing);
 
+// Which sample of the feed stands in a place of a training batch (unless it was damaged).
+int64_t loader_sample(const Feed *f, const LoaderOptions *o, int64_t number, int place);
+
 // NULL with `err` filled when memory or threads cannot be had. The feed must outlive it.
 Loader *loader_open(const Feed *f, const LoaderOptions *o, char err[DATA_ERROR]);
 void    loader_close(Loader *l);

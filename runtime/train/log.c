@@ -82,7 +82,7 @@ void log_save(Log *l, const char *path, int64_t epoch, int64_t step)
 
 void log_end(Log *l, TrainEnd end, int64_t epoch, int64_t step)
 {
-    static const char *const ends[] = { "done", "stopped", "failed", "numerical" };
+    static const char *const ends[] = { "done", "stopped", "failed", "numerical", "unsaved" };
     if (l)
         write_line(l, json_pack("{s:s, s:s, s:I, s:I}", "event", "end", "how", ends[end], "epoch",
                                 (json_int_t)epoch, "step", (json_int_t)step));

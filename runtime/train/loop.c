@@ -3,6 +3,8 @@
 #include "runtime/data/loader.h"
 #include "runtime/rates.h"
 #include "runtime/train/checkpoint.h"
+#include "runtime/train/diagnose.h"
+#include "runtime/train/lock.h"
 #include "runtime/train/log.h"
 #include "runtime/train/memory.h"
 #include <math.h>
@@ -22,8 +24,11 @@ typedef struct {
     Log                *log;
     int64_t             epoch, step;   // finished
     int64_t             saved;         // step of the last checkpoint of this run; -1: none
+    int64_t             unsaved;       // checkpoints that could not be written
+    char                why_unsaved[TRAIN_ERROR];       // the last of them
     Memory              memory;
     bool                stopping;
+    TrainEnd            fault;         // what a function that returns false ends the run with
 } Run;
 
 static double now(void)
@@ -179,20 +184,47 @@ static char *path_of(const Run *r, const char *pattern)
     return path;
 }
 
-// `by` is NULL for a checkpoint that no event asked for.
-static bool save_now(Run *r, const char *pattern, const Action *by)
+static bool write_checkpoint(Run *r, const char *path)
 {
-    char *path = path_of(r, pattern);
-    char *memory = memory_text(&r->memory, r->recipe);
     const Data *d = r->o->data;
+    char *memory = memory_text(&r->memory, r->recipe);
     CheckpointState state = { r->epoch, r->step, session_seed(r->s),
                               { r->p->plan_hash[0], r->p->plan_hash[1] }, memory, d->mean,
                               d->mean_shape, (const char *const *)d->class_names, d->class_count };
-    bool fine = path && memory && checkpoint_save(r->s, path, &state, r->err);
+    char why[CHECKPOINT_ERROR] = "out of memory";
+    bool fine = path && memory && checkpoint_save(r->s, path, &state, why);
     free(memory);
-    if (!fine) {
-        free(path);
+    if (!fine)
+        snprintf(r->why_unsaved, TRAIN_ERROR, "%s", why);
+    return fine;
+}
+
+// A full disk must not cost the run: what was saved before stays, and the next save tries again.
+static void warn_unsaved(Run *r)
+{
+    char text[TRAIN_ERROR + 64];
+    snprintf(text, sizeof text, "no checkpoint was written, the run goes on: %s", r->why_unsaved);
+    TrainReport report = { .kind = TRAIN_WARNED, .epoch = r->epoch, .text = text };
+    r->unsaved++;
+    tell(r, &report);
+}
+
+// `by` is NULL for a checkpoint that no event asked for. False only where the weights are spoilt:
+// they would take the place of good ones.
+static bool save_now(Run *r, const char *pattern, const Action *by)
+{
+    int bad = session_bad_param(r->s);
+    if (bad >= 0) {
+        snprintf(r->err, TRAIN_ERROR, "%.80s is not finite after step %lld (epoch %lld); it was not saved",
+                 r->p->params[bad].name, (long long)r->step, (long long)r->epoch);
+        r->fault = TRAIN_NUMERICAL;
         return false;
+    }
+    char *path = path_of(r, pattern);
+    if (!write_checkpoint(r, path)) {
+        warn_unsaved(r);
+        free(path);
+        return true;
     }
     TrainReport report = { .kind = TRAIN_SAVED, .epoch = r->epoch, .text = path };
     r->saved = r->step;
@@ -265,7 +297,18 @@ static bool count_periods(Run *r, EventKind kind, int64_t done)
 
 // --- steps --------------------------------------------------------------------------------------
 
-static bool run_step(Run *r, Loader *loader, TrainEnd *end)
+static bool stop_numerically(Run *r, const Batch *b)
+{
+    const Feed *feed = &r->o->data->train;
+    LoaderOptions l = { .batch = r->p->sequences[r->sequence].batch, .seed = session_seed(r->s) };
+    StoppedStep at = { r->s, r->sequence, b, feed, &l, r->step, r->epoch,
+                       loader_epoch_batches(feed, l.batch, false) };
+    diagnose_step(&at, r->err);
+    r->fault = TRAIN_NUMERICAL;
+    return false;
+}
+
+static bool run_step(Run *r, Loader *loader)
 {
     Batch *b = loader_next(loader, r->err);
     if (!b)
@@ -277,15 +320,10 @@ static bool run_step(Run *r, Loader *loader, TrainEnd *end)
     SessionResult one;
     const float *inputs[] = { b->images };
     bool fine = update_rates(r) && session_run(r->s, r->sequence, inputs, b->labels, &one, r->err);
+    fine = fine && (!one.stopped || stop_numerically(r, b));
     loader_done(loader, b);
     if (!fine)
         return false;
-    if (one.stopped) {
-        snprintf(r->err, TRAIN_ERROR, "the loss is not finite at step %lld (epoch %lld); nothing was applied",
-                 (long long)r->step + 1, (long long)r->epoch + 1);
-        *end = TRAIN_NUMERICAL;
-        return false;
-    }
     r->step++;
     add_result(&r->memory.sum, &one);
     return true;
@@ -296,7 +334,7 @@ static bool is_over(const Run *r)
     return r->stopping || (r->o->stop && *r->o->stop) || (r->o->steps && r->step >= r->o->steps);
 }
 
-static bool run_epoch(Run *r, Loader *loader, int64_t steps, TrainEnd *end)
+static bool run_epoch(Run *r, Loader *loader, int64_t steps)
 {
     double start = now(), waited = loader_waited(loader);
     if (r->step == r->epoch * steps) {               // else: resumed within an epoch
@@ -307,7 +345,7 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps, TrainEnd *end)
     int before = r->memory.sum.images;
     TrainReport report = { 0 };
     while (r->step < (r->epoch + 1) * steps && !is_over(r)) {
-        if (!run_step(r, loader, end))
+        if (!run_step(r, loader))
             return false;
         report = (TrainReport){ .kind = TRAIN_STEP, .step = r->step - r->epoch * steps, .steps = steps };
         fill_report(r, &r->memory.sum, &report);
@@ -333,16 +371,20 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps, TrainEnd *end)
 
 static TrainEnd run_epochs(Run *r, Loader *loader, int64_t steps)
 {
-    TrainEnd end = TRAIN_FAILED;
     int64_t epochs = r->o->epochs ? r->o->epochs : r->recipe->epochs;
     while ((epochs == 0 || r->epoch < epochs) && !is_over(r))
-        if (!run_epoch(r, loader, steps, &end))
-            return end;
-    if (!r->o->stop || !*r->o->stop) {               // with a folder to keep them in, no weights are lost
-        bool kept = !r->o->out || r->saved == r->step || save_now(r, "last.safetensors", NULL);
-        return kept ? TRAIN_DONE : TRAIN_FAILED;
-    }
-    return save_now(r, "interrupted.safetensors", NULL) ? TRAIN_STOPPED : TRAIN_FAILED;
+        if (!run_epoch(r, loader, steps))
+            return r->fault;
+    bool stopped = r->o->stop && *r->o->stop;
+    // With a folder to keep them in, no weights are lost.
+    bool save = stopped || (r->o->out && r->saved != r->step);
+    if (save && !save_now(r, stopped ? "interrupted.safetensors" : "last.safetensors", NULL))
+        return r->fault;
+    if (!r->unsaved)
+        return stopped ? TRAIN_STOPPED : TRAIN_DONE;
+    snprintf(r->err, TRAIN_ERROR, "%lld checkpoint%s could not be written, the last: %.400s",
+             (long long)r->unsaved, r->unsaved > 1 ? "s" : "", r->why_unsaved);
+    return TRAIN_UNSAVED;
 }
 
 // --- the run ------------------------------------------------------------------------------------
@@ -412,15 +454,20 @@ TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
 {
     const Program *p = session_program(s);
     Run r = { .s = s, .p = p, .recipe = &p->recipe.train, .o = o, .err = err, .saved = -1,
+              .fault = TRAIN_FAILED,
               .sequence = session_find_sequence(s, SEQUENCE_TRAIN, 0) };
     TrainEnd end = TRAIN_FAILED;
+    RunLock lock;
     err[0] = 0;
+    if (!lock_take(&lock, o->out, err))
+        return TRAIN_FAILED;
     if (open_run(&r)) {
         r.log = log_open(o->out, o->resume ? r.step : -1, p, session_seed(s));
         end = run_with_loader(&r);
         log_end(r.log, end, r.epoch, r.step);
     }
     close_run(&r);
+    lock_release(&lock);
     return end;
 }
 

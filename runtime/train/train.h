@@ -33,9 +33,16 @@ typedef struct {
     void       *context;
 } TrainOptions;
 
-typedef enum { TRAIN_DONE, TRAIN_STOPPED, TRAIN_FAILED, TRAIN_NUMERICAL } TrainEnd;
+typedef enum {
+    TRAIN_DONE,                        // the epochs, the steps or `stop()` were reached
+    TRAIN_STOPPED,                     // by *stop
+    TRAIN_FAILED,
+    TRAIN_NUMERICAL,                   // a loss or a weight is not finite
+    TRAIN_UNSAVED                      // as the first two, but checkpoints are missing
+} TrainEnd;
 
-// Trains until the epochs, the steps or an event end it. TRAIN_FAILED and TRAIN_NUMERICAL fill err.
+// Trains until the epochs, the steps or an event end it, alone in its folder. All ends but the
+// first two fill err. A checkpoint that cannot be written is told as a warning.
 TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR]);
 // One pass over the test set: mean loss and metrics over its images. False with err filled.
 bool     train_test(Session *s, const TrainOptions *o, TrainReport *r, char err[TRAIN_ERROR]);

@@ -1,0 +1,61 @@
+#!/bin/sh
+# `cleave train`: which seed counts, which data section, who may use a folder; codes and messages.
+cleave=$1
+case $cleave in /*) ;; *) cleave=$PWD/$cleave ;; esac
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+
+fail() { echo "$1"; cat out.txt; exit 1; }
+# run CODE ARGUMENT...: the exit code must be that; what is printed is in out.txt.
+run() {
+    want=$1; shift
+    "$cleave" "$@" >out.txt 2>&1
+    got=$?
+    [ $got = "$want" ] || fail "cleave $*: exit code $got, not $want"
+}
+says() { grep -qF "$1" out.txt || fail "not said: $1"; }
+seed_of() { sed -n 's/.*"seed":\([0-9]*\).*/\1/p' run.jsonl; }
+
+cat > tiny.net <<'NET'
+net tiny : 1x6x6 -> 3 { conv(4, 3) -> relu -> fc(3) -> softmax }
+data made  { train = random(3, 1x6x6, count = 16) }
+data other { train = random(3, 1x6x6, count = 64) }
+train tiny on made {
+  loss = cross_entropy  batch = 8  epochs = 1  seed = 7
+  solver = sgd(lr = 0.001)
+  when plateau(loss, patience = 1, times = 1) { stop() }
+}
+NET
+sed '/plateau/d' tiny.net > plain.net
+
+# The command line's seed, else the file's.
+run 0 train plain.net
+[ "$(seed_of)" = 7 ] || fail "the file's seed does not count"
+run 0 train plain.net --seed 5
+[ "$(seed_of)" = 5 ] || fail "--seed does not win"
+sed 's/seed = 7//' plain.net > unseeded.net
+run 0 train unseeded.net
+[ "$(seed_of)" = 1 ] || fail "the seed is not 1 when nobody says"
+[ ! -e run.lock ] || fail "a lock was left behind"
+
+# A folder belongs to one run.
+mkdir held
+(
+    flock 9
+    echo "process 4711" >&9
+    run 1 train plain.net --out held
+    says "held is in use by another run, process 4711"
+    [ ! -e held/run.jsonl ] || fail "the second run has written"
+) 9> held/run.lock || exit 1
+run 0 train plain.net --out held
+
+# Another data section of the file, by its name.
+run 0 train plain.net --data other
+says "epoch 1"
+grep -q '"step":8' run.jsonl || fail "an epoch of \`other\` has 8 steps"
+run 3 train plain.net --data mode
+says 'there is no data section `mode`'
+says 'made, other'
+run 2 train plain.net --data trian=somewhere
+says 'train=PATH, test=PATH or the name of a data section'
