@@ -43,7 +43,7 @@ static ReportKernel *add_kernel(Report *r, const char *name)
             return NULL;
         r->kernels = more;
     }
-    r->kernels[count] = (ReportKernel){ .name = name };
+    r->kernels[count] = (ReportKernel){ .name = name, .barriers = -1 };
     return &r->kernels[r->kernel_count++];
 }
 

@@ -27,7 +27,7 @@ typedef struct {
     int         spill_stores, spill_loads;     // bytes per thread, in the text
     int         stack;                 // bytes per thread, of its own frame
     int         shared;                // bytes per block, static
-    int         barriers;
+    int         barriers;              // -1: not said (CUDA 11)
     int         constants[REPORT_BANKS];       // bytes; sm_90 does not report bank 0
 } ReportKernel;
 

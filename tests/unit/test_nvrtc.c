@@ -37,7 +37,7 @@ static void test_compiles(void **state)
     (void)state;
     Nvrtc n = open_or_skip();
     const char *const archs[] = { "sm_80", "sm_90a" };
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < (n.major < 12 ? 1 : 2); i++) {            // 11 knows no sm_90a
         NvrtcOutput out, again;
         assert_int_equal(nvrtc_compile(&n, good_text, "unit.cu", archs[i], NULL, &out, err), NVRTC_MADE);
         char target[32];

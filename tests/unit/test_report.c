@@ -195,9 +195,11 @@ static void test_wrong_type_in_a_net_line(void **state)
     const ReportMessage *m = r.messages;
     assert_string_equal(m[0].file, "nets/alexnet.net");
     assert_int_equal(m[0].line, 12);
-    assert_int_equal(m[0].column, 10);
-    assert_string_equal(m[0].source, "    a[0] = \"text\";");
-    check(m + 1, REPORT_ERROR, "kernels/cuda/pool.cu", 13, 12, "identifier \"b\" is undefined");
+    assert_int_equal(m[0].column, m[0].source ? 10 : 0);           // NVRTC 11 shows no lines
+    check(m + 1, REPORT_ERROR, "kernels/cuda/pool.cu", 13, m[1].source ? 12 : 0,
+          "identifier \"b\" is undefined");
+    if (m[0].source)
+        assert_string_equal(m[0].source, "    a[0] = \"text\";");
     report_close(&r);
 }
 
@@ -209,7 +211,7 @@ static void test_bad_instruction(void **state)
                        "    asm volatile(\"ldmatrix.bad %0;\" :: \"r\"(a));\n}\n"
                        "#line 30 \"kernels/cuda/contraction.cu\"\n"
                        "extern \"C\" __global__ void k1(int a)\n{\n    load_matrix(a);\n}\n";
-    Report r = compile(text, "sm_90a", NVRTC_REFUSED);
+    Report r = compile(text, "sm_80", NVRTC_REFUSED);
     assert_true(r.errors > 0);
     assert_true(r.messages[0].ptx_line > 0);
     assert_string_equal(r.messages[0].file, "kernels/cuda/prelude.cu");
