@@ -44,7 +44,7 @@ static bool stops_before_target(const CompileOptions *o)
 // mode, with the same parameters in the same places.
 static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *target, double *last)
 {
-    const PassOptions options = { target, ELEMENT_FLOAT, !o->no_fuse, !o->no_fuse && !o->no_fuse_update,
+    const PassOptions options = { target, !o->no_fuse, !o->no_fuse && !o->no_fuse_update,
                                   !o->no_memory_reuse };
     for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++) {
         if (!(o->modes >> mode & 1))

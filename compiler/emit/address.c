@@ -4,8 +4,20 @@
 #include "emit/kernel.h"
 #include <inttypes.h>
 
-#define BLOCK_INDEX   "long n, long b, long y, long x"
-#define ELEMENT_INDEX "long n, long c, long y, long x"
+const char *head_block_index(const Emit *e)
+{
+    return arena_printf(e->arena, "%s n, %s b, %s y, %s x", e->index, e->index, e->index, e->index);
+}
+
+static const char *element_index(const Emit *e)
+{
+    return arena_printf(e->arena, "%s n, %s c, %s y, %s x", e->index, e->index, e->index, e->index);
+}
+
+static bool is_flattened(const Layout *l, Shape s)
+{
+    return s.h * s.w == 1 && l->in_h * l->in_w > 1;
+}
 
 // The map behind a tensor of features: its own, or that from before it was flattened.
 typedef struct { int64_t channels, area; } Map;
@@ -23,6 +35,12 @@ static Map feature_map(const Layout *l, Shape s)
     return (Map){ s.c / area, area };
 }
 
+// Its features may stand for a map's: feature_map tells.
+static bool has_map(const Layout *l)
+{
+    return is_features(l) || l->kind == LAYOUT_NHWC;
+}
+
 Lanes layout_lanes(const Layout *l)
 {
     return l->kind == LAYOUT_PLAIN ? LANES_ONE
@@ -35,13 +53,36 @@ int64_t layout_rows(const Layout *l, Shape s)
         return s.c;
     if (l->kind == LAYOUT_BLOCKED)
         return layout_blocks(&l->pieces, s.c, l->vector);
+    if (l->kind == LAYOUT_NHWC)
+        return layout_pixel(l, s) / l->vector * (is_flattened(l, s) ? l->in_h * l->in_w : 1);
     int64_t features = layout_item(l, s);
     return l->kind == LAYOUT_COLUMNS ? features : features / l->vector;
 }
 
+// Blocks are V channels of a pixel; of a flattened map all blocks of its pixels, one after another.
+static void print_nhwc_address(Emit *e, const Layout *l, Shape s)
+{
+    int64_t pixel = layout_pixel(l, s), column = l->pixel_stride ? l->pixel_stride : pixel;
+    int64_t width = is_flattened(l, s) ? l->in_w : l->left + s.w + l->right;
+    int64_t height = is_flattened(l, s) ? l->in_h : l->top + s.h + l->bottom;
+    int64_t row = width * column, item = l->item_stride ? l->item_stride : height * row;
+    fprintf(e->text, "    return n * %" PRId64, item);
+    if (is_flattened(l, s) && column != pixel)
+        fprintf(e->text, " + b / %" PRId64 " * %" PRId64 " + b %% %" PRId64 " * V;\n}\n",
+                pixel / e->lanes, column, pixel / e->lanes);
+    else
+        fprintf(e->text, " + (y + %d) * %" PRId64 " + (x + %d) * %" PRId64 " + b * V;\n}\n",
+                l->top, row, l->left, column);
+}
+
 void head_address_of(Emit *e, const char *name, const Layout *l, Shape s)
 {
-    head_function(e, "long", name, BLOCK_INDEX);
+    if (l->kind == LAYOUT_NHWC) {
+        head_function(e, e->index, name, head_block_index(e));
+        print_nhwc_address(e, l, s);
+        return;
+    }
+    head_function(e, e->index, name, head_block_index(e));
     if (is_features(l)) {
         int64_t row = layout_elements(l, s) / layout_rows(l, s);
         fprintf(e->text, "    return b * %" PRId64 " + n * %d;\n}\n", row,
@@ -52,7 +93,7 @@ void head_address_of(Emit *e, const char *name, const Layout *l, Shape s)
     int64_t row = (l->left + s.w + l->right) * lanes;
     int64_t block = (l->top + s.h + l->bottom) * row;
     int64_t item = l->item_stride ? l->item_stride : layout_item(l, s);
-    fprintf(e->text, "    return n * %" PRId64 "L + b * %" PRId64 "L + (y + %d) * %" PRId64
+    fprintf(e->text, "    return n * %" PRId64 " + b * %" PRId64 " + (y + %d) * %" PRId64
             " + (x + %d) * %" PRId64 ";\n}\n", item, block, l->top, row, l->left, lanes);
 }
 
@@ -78,12 +119,15 @@ static void print_block_table(Emit *e, const Layout *l, TableWhat what)
 {
     fprintf(e->text, "    static const int %s[] = {", what == TABLE_FIRST ? "first" : "lanes");
     int64_t channel = 0;
-    for (int i = 0; i < l->pieces.count; i++)
-        for (int64_t left = l->pieces.channels[i]; left > 0; left -= l->vector) {
-            int64_t lanes = left < l->vector ? left : l->vector;
+    for (int i = 0; i < l->pieces.count; i++) {
+        int64_t padded = size_round_up(l->pieces.channels[i], l->vector), left = l->pieces.channels[i];
+        for (int64_t at = 0; at < padded; at += e->lanes) {
+            int64_t lanes = left < 0 ? 0 : left < e->lanes ? left : e->lanes;
             fprintf(e->text, " %" PRId64 ",", what == TABLE_FIRST ? channel : lanes);
             channel += lanes;
+            left -= lanes;
         }
+    }
     fprintf(e->text, " };\n");
 }
 
@@ -116,18 +160,39 @@ static void print_feature_element(Emit *e, const Node *n)
     print_padded_channel(e, l);
     int64_t row = layout_elements(l, n->shape) / layout_rows(l, n->shape);
     if (l->kind == LAYOUT_PANEL)
-        fprintf(e->text, "    return (c / V * %" PRId64 " + pixel) * %" PRId64 "L + n * V + c %% V;\n}\n",
+        fprintf(e->text, "    return (c / V * %" PRId64 " + pixel) * %" PRId64 " + n * V + c %% V;\n}\n",
                 m.area, row);
     else
         fprintf(e->text, "    return ((c / V * %" PRId64 " + pixel) * V + c %% V) * %" PRId64
-                "L + n;\n}\n", m.area, row);
+                " + n;\n}\n", m.area, row);
+}
+
+static void print_nhwc_element(Emit *e, const char *name, const Node *n)
+{
+    const Layout *l = &n->layout;
+    Map m = feature_map(l, n->shape);
+    Layout flat = *l;
+    Shape s = n->shape;
+    head_function(e, e->index, name, element_index(e));
+    if (is_flattened(l, s)) {                        // c counts features: channel and pixel in one
+        fprintf(e->text, "    y = c %% %" PRId64 " / %d;\n    x = c %% %d;\n    c /= %" PRId64 ";\n", m.area,
+                l->in_w, l->in_w, m.area);
+        s = (Shape){ s.n, m.channels, l->in_h, l->in_w };
+        flat.top = flat.left = flat.bottom = flat.right = 0;
+    }
+    print_padded_channel(e, l);
+    int64_t column = l->pixel_stride ? l->pixel_stride : layout_pixel(l, n->shape);
+    int64_t row = (flat.left + s.w + flat.right) * column;
+    fprintf(e->text, "    return n * %" PRId64 " + (y + %d) * %" PRId64 " + (x + %d) * %" PRId64 " + c;\n}\n",
+            l->item_stride ? l->item_stride : (flat.top + s.h + flat.bottom) * row, flat.top, row,
+            flat.left, column);
 }
 
 void head_element(Emit *e, const char *name, const Node *n)
 {
     const Layout *l = &n->layout;
     if (is_features(l)) {
-        head_function(e, "long", name, ELEMENT_INDEX);
+        head_function(e, e->index, name, element_index(e));
         print_feature_element(e, n);
         return;
     }
@@ -137,8 +202,12 @@ void head_element(Emit *e, const char *name, const Node *n)
     }
     char block[HEAD_NAME];
     snprintf(block, sizeof block, "%s_BLOCK", name);
+    if (l->kind == LAYOUT_NHWC) {
+        print_nhwc_element(e, name, n);
+        return;
+    }
     head_address(e, block, n);
-    head_function(e, "long", name, ELEMENT_INDEX);
+    head_function(e, e->index, name, element_index(e));
     print_padded_channel(e, l);
     fprintf(e->text, "    return %s(n, c / V, y, x) + c %% V;\n}\n", block);
 }
@@ -152,17 +221,25 @@ bool head_has_padding(const Node *n, Lanes lanes)
         return false;
     if (lanes == LANES_IMAGES && n->shape.n % l->vector)
         return true;
-    int64_t channels = is_features(l) ? feature_map(l, n->shape).channels : n->shape.c;
+    int64_t channels = has_map(l) ? feature_map(l, n->shape).channels : n->shape.c;
     return layout_blocks(&l->pieces, channels, l->vector) * l->vector != channels;
 }
 
 void head_lanes(Emit *e, const char *name, const Node *n, Lanes lanes)
 {
     const Layout *l = &n->layout;
-    Map m = is_features(l) ? feature_map(l, n->shape) : (Map){ n->shape.c, 1 };
-    head_function(e, "long", name, "long n, long b");
+    Map m = has_map(l) ? feature_map(l, n->shape) : (Map){ n->shape.c, 1 };
+    head_function(e, e->index, name, arena_printf(e->arena, "%s n, %s b", e->index, e->index));
     if (is_ragged(l))
         print_block_table(e, l, TABLE_LANES);
+    if (l->kind == LAYOUT_NHWC) {
+        int64_t blocks = layout_pixel(l, n->shape) / e->lanes;      // of a pixel
+        if (is_ragged(l))
+            fprintf(e->text, "    return lanes[b %% %" PRId64 "];\n}\n", blocks);
+        else
+            fprintf(e->text, "    return %" PRId64 " - b %% %" PRId64 " * V;\n}\n", m.channels, blocks);
+        return;
+    }
     if (lanes == LANES_CHANNELS) {
         fprintf(e->text, is_ragged(l) ? "    return lanes[b / %" PRId64 "];\n}\n"
                                       : "    return %" PRId64 " - b / %" PRId64 " * V;\n}\n",
@@ -183,20 +260,20 @@ int64_t head_index_step(const Node *n, Lanes lanes)
     Shape s = n->shape;
     if (lanes == LANES_IMAGES)
         return n->attr.dropout.channels * s.h * s.w;
-    return is_features(&n->layout) ? feature_map(&n->layout, s).area : s.h * s.w;
+    return has_map(&n->layout) ? feature_map(&n->layout, s).area : s.h * s.w;
 }
 
 // Prints "long channel = ...", the logical channel of lane 0 of channel block `block`.
 static void print_first_channel(Emit *e, const Layout *l, const char *block, const char *lane)
 {
     if (l->kind == LAYOUT_PLAIN) {
-        fprintf(e->text, "    long channel = %s;\n", block);
+        fprintf(e->text, "    %s channel = %s;\n", e->index, block);
         return;
     }
     if (is_ragged(l))
         print_block_table(e, l, TABLE_FIRST);
-    fprintf(e->text, is_ragged(l) ? "    long channel = first[%s]%s;\n" : "    long channel = %s * V%s;\n",
-            block, lane);
+    fprintf(e->text, is_ragged(l) ? "    %s channel = first[%s]%s;\n" : "    %s channel = %s * V%s;\n",
+            e->index, block, lane);
 }
 
 void head_index(Emit *e, const char *name, const Node *n, Lanes lanes)
@@ -204,17 +281,21 @@ void head_index(Emit *e, const char *name, const Node *n, Lanes lanes)
     const Layout *l = &n->layout;
     Shape s = n->shape;
     const DropoutAttr *d = &n->attr.dropout;
-    head_function(e, "long", name, BLOCK_INDEX);
+    head_function(e, e->index, name, head_block_index(e));
     bool is_row = lanes == LANES_IMAGES;             // b counts features, not blocks of them
     Map m = feature_map(l, s);
-    if (is_features(l))
+    bool flattened = is_features(l) || is_flattened(l, s);
+    if (l->kind == LAYOUT_NHWC && flattened)
+        fprintf(e->text, "    %s pixel = b / %" PRId64 ", block = b %% %" PRId64 ";\n", e->index,
+                layout_pixel(l, s) / e->lanes, layout_pixel(l, s) / e->lanes);
+    else if (flattened)
         fprintf(e->text, "    long block = b / %s%" PRId64 ", pixel = b%s %% %" PRId64 ";\n",
                 is_row ? "V / " : "", m.area, is_row ? " / V" : "", m.area);
-    print_first_channel(e, l, is_features(l) ? "block" : "b", is_row ? " + b % V" : "");
-    fprintf(e->text, "    return n * %" PRId64 "L + %" PRId64 " + channel * %" PRId64,
+    print_first_channel(e, l, flattened ? "block" : "b", is_row ? " + b % V" : "");
+    fprintf(e->text, "    return n * %" PRId64 " + %" PRId64 " + channel * %" PRId64,
             d->channels * s.h * s.w, d->first_channel * s.h * s.w,
-            is_features(l) ? m.area : s.h * s.w);
-    if (is_features(l))
+            flattened ? m.area : s.h * s.w);
+    if (flattened)
         fprintf(e->text, " + pixel;\n}\n");
     else
         fprintf(e->text, " + y * %" PRId64 " + x;\n}\n", s.w);

@@ -87,7 +87,7 @@ static void print_operand(Emit *e, const Kern *k, const Node *n, int i, Lanes la
     const Node *operand = n->in[i];
     int arg = kern_find(k, operand);
     if (!is_per_channel(operand, n))
-        fprintf(e->text, "r_load(t[%d], AT_T%d(n, b, y, x))", arg, arg);
+        fprintf(e->text, "r_load%s(t[%d], AT_T%d(n, b, y, x))", head_load_suffix(&operand->layout), arg, arg);
     else if (lanes == LANES_ONE)
         fprintf(e->text, "((const float *)t[%d])[AT_T%d(0, b, 0, 0)]", arg, arg);
     else if (lanes == LANES_IMAGES)
@@ -128,6 +128,7 @@ static void print_node(Emit *e, const Kern *k, int i, Lanes lanes)
     double a = 0, b = 0;
     if (op_table[n->op]->numbers)
         op_table[n->op]->numbers(n, &a, &b);
+    head_line(e, n);
     fprintf(e->text, "    real v%d = ", i + 1);
     for (const char *c = op_table[n->op]->text; *c; c++) {
         if (*c != '%') {
@@ -160,7 +161,8 @@ static void print_store(Emit *e, const Kern *k, const Node *n)
     if (!is_side_output(k->group, n))
         return;
     int arg = kern_find(k, n);
-    fprintf(e->text, "    r_store(t[%d], AT_T%d(n, b, y, x), ", arg, arg);
+    head_line(e, n);
+    fprintf(e->text, "    r_store%s(t[%d], AT_T%d(n, b, y, x), ", head_store_suffix(&n->layout), arg, arg);
     print_value(e, k->group, n);
     fprintf(e->text, ");\n");
 }
@@ -175,14 +177,17 @@ bool head_epilogue(Emit *e, const Kern *k, Lanes lanes)
     if (masks)
         head_lanes(e, "LANES_OF", out, lanes);
     head_function(e, "real", "EPILOGUE",
-                  "void *const *t, real v, long n, long b, long y, long x");
+                  arena_printf(e->arena, "void *const *t, real v, %s", head_block_index(e)));
     print_store(e, k, flow_of(g));
     for (int i = 0; i < g->epilogue_count; i++) {
         print_node(e, k, i, lanes);
-        if (masks)
+        if (masks) {
+            head_line(e, g->epilogue[i]);
             fprintf(e->text, "    v%d = r_first_lanes(v%d, LANES_OF(n, b));\n", i + 1, i + 1);
+        }
         print_store(e, k, g->epilogue[i]);
     }
+    head_line(e, out);
     fprintf(e->text, "    return v");
     if (g->epilogue_count)
         fprintf(e->text, "%d", g->epilogue_count);

@@ -17,10 +17,14 @@ const char *kernel_text(const char *name)
 
 void head_unit(Emit *e)
 {
+    bool cuda = e->target->kind == TARGET_CUDA;
     e->name_count = 0;
-    fprintf(e->text, "#define V %d    // floats a vector: %s\n", e->target->vector, e->target->name);
+    if (cuda)
+        fprintf(e->text, "#define RANDOM_FUNCTION static __device__ __forceinline__\n");
+    else
+        fprintf(e->text, "#define V %d    // floats a vector: %s\n", e->target->vector, e->target->name);
     head_body(e, "random.h");
-    head_body(e, "cpu/prelude.h");
+    head_body(e, cuda ? "cuda/prelude.cu" : "cpu/prelude.h");
 }
 
 // Titles hold names from the .net file: nothing of them may end a comment or continue its line.
@@ -40,6 +44,23 @@ static void print_place(const Emit *e, const Node *n)
     char text[256];
     snprintf(text, sizeof text, "%s:%d:%d", p.path ? p.path : "", p.line, p.column);
     print_comment(e->text, text);
+}
+
+void head_line(Emit *e, const Node *n)
+{
+    if (e->target->kind != TARGET_CUDA || !e->graph || !e->graph->diag || n->at.start < 0)
+        return;
+    Place p = diag_place(e->graph->diag, n->at);
+    for (int i = 0; i < e->program->source_count; i++)
+        if (!strcmp(e->program->sources[i].path, p.path))
+            fprintf(e->text, "#line %d \"source-%d.net\"\n", p.line, i);
+}
+
+const char *head_load_suffix(const Layout *l) { return l->element == ELEMENT_BF16 ? "_bf16" : ""; }
+
+const char *head_store_suffix(const Layout *l)
+{
+    return l->element == ELEMENT_TF32 ? "_tf32" : head_load_suffix(l);
 }
 
 void head_open(Emit *e, const Kern *k, const char *item)
@@ -151,7 +172,7 @@ void head_close(Emit *e)
 
 const Body *body_for(const Emit *e, const Group *g)
 {
-    for (const Body *b = cpu_bodies; b->name; b++)
+    for (const Body *b = e->target->kind == TARGET_CUDA ? cuda_bodies : cpu_bodies; b->name; b++)
         if (b->pattern == g->pattern && b->takes(e, g))
             return b;
     return NULL;

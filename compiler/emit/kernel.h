@@ -28,6 +28,9 @@ typedef struct Emit {
     const Graph     *graph;        // the one being emitted
     FILE            *text;         // of the current unit
     char            *err;          // PROGRAM_ERROR bytes
+    const char      *index;        // the type of offsets in kernel texts: "long"; on GPUs "int"
+                                   // wherever no tensor is too large for it
+    int              lanes;        // floats of a `real`: target->vector on CPUs, by kernel on GPUs
     char             names[HEAD_NAMES][HEAD_NAME];  // what the head being printed has #define'd
     int              name_count;
 } Emit;
@@ -37,14 +40,18 @@ typedef struct {
     const Group *group;
     char         symbol[64];       // set before the body's function is called
     const char  *title;            // "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"; set before, too
+    const char  *what;             // the title without the layer's name: no user's text
     const Node  *args[KERNEL_TENSORS];      // argument i is the tensor of this node
     bool         is_velocity[KERNEL_TENSORS];   // ... or the velocity of this PARAM node,
     bool         is_places[KERNEL_TENSORS];     // ... or the places of maxima of this pooling node,
     bool         is_state[KERNEL_TENSORS];      // ... or the device's StepState (node unused)
     int          arg_count, writes;         // written ones come last
     ItemKind     item_kind;
-    int64_t      items;
+    int64_t      items;            // CUDA: set by cuda_launch
     int64_t      scratch;          // bytes
+    int          threads;          // CUDA: of a block
+    Grid         grid;             // CUDA
+    int64_t      shared;           // CUDA: bytes of dynamic shared memory
     int64_t      bytes;            // compulsory traffic; flops are added up from the ops
     const char  *reason;           // why this body, these tiles
 } Kern;
@@ -59,7 +66,8 @@ typedef struct Body {
     bool      (*emit)(Emit *e, Kern *k);
 } Body;
 
-extern const Body cpu_bodies[];    // emit/cpu/bodies.c, ended by name NULL; built from kernels.def
+// emit/cpu/bodies.c and emit/cuda/bodies.c, ended by name NULL; built from kernels.def beside them
+extern const Body cpu_bodies[], cuda_bodies[];
 const Body *body_for(const Emit *e, const Group *g);       // NULL: none takes it (a bug)
 // body_for, its emit, head_close: the whole text of one group. `symbol` and `title` are set before.
 // Returns the body, NULL with e->err filled on an internal error.
@@ -91,8 +99,16 @@ bool epilogue_uses(const Node *n, int i);
 
 // --- heads (emit/head.c, emit/epilogue.c) ------------------------------------------------------------
 
-// Opens a unit: V and the prelude.
+// Opens a unit: what stands above all its kernels.
 void head_unit(Emit *e);
+// "long n, long b, long y, long x" in the type of offsets.
+const char *head_block_index(const Emit *e);
+// `#line` to where a node stands in its .net file (CUDA only).
+void head_line(Emit *e, const Node *n);
+// What r_load and r_store of a tensor are called: "" for floats, "_tf32" (rounds; stores only) and
+// "_bf16".
+const char *head_load_suffix(const Layout *l);
+const char *head_store_suffix(const Layout *l);
 // The comment that opens a kernel: title, place in the .net file, what one item is; then
 // `#define KERNEL symbol`, so that a body names its functions KERNEL and OWN(name).
 void head_open(Emit *e, const Kern *k, const char *item);

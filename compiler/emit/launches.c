@@ -37,8 +37,8 @@ static const char *layer_of(const Node *n)
     return n->layer ? n->layer->name : "";
 }
 
-// "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"
-static const char *title_of(Maker *m, const Group *group)
+// "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"; `what` starts behind the colon.
+static const char *title_of(Maker *m, const Group *group, size_t *what)
 {
     char *text = NULL;
     size_t size = 0;
@@ -47,6 +47,8 @@ static const char *title_of(Maker *m, const Group *group)
         return "";
     const Node *root = group->root;
     fprintf(out, "%s %s: ", root->layer ? root->layer->name : root->name, phase_of(group));
+    fflush(out);
+    *what = size;
     group_print_ops(group, out);
     if (root->parts > 1)
         fprintf(out, " [part %d of %d]", root->part, root->parts);
@@ -122,7 +124,8 @@ static int keep_kernel(Maker *m, const Kern *k, const Body *body, char *text, ch
 {
     Program *p = m->program;
     Kernel kernel = { .symbol = arena_printf(m->arena, "%s", k->symbol), .title = k->title,
-                      .body = body->name, .scratch = k->scratch };
+                      .body = body->name, .scratch = k->scratch, .threads = k->threads,
+                      .shared = k->shared };
     ARENA_PUSH(m->arena, p->kernels, p->kernel_count, m->kernel_capacity, kernel);
     ARENA_PUSH(m->arena, m->kernel_texts, m->kernel_text_count, m->kernel_text_capacity, text);
     MadeKernel made = { key, p->kernel_count - 1 };
@@ -141,7 +144,7 @@ static int make_kernel(Maker *m, const Graph *g, Kern *k)
         return -1;
     }
     Emit e = { .arena = m->arena, .program = m->program, .target = m->target, .graph = g,
-               .text = out, .err = m->err };
+               .text = out, .err = m->err, .index = m->index, .lanes = m->target->vector };
     const Body *body = kernel_emit(&e, k);
     fclose(out);
     char *kept = arena_copy(m->arena, text, size);
@@ -180,16 +183,27 @@ static bool fill_arguments(Maker *m, const GraphTensors *t, const Kern *k, Launc
     return true;
 }
 
+// What a kernel is called behind its number: on CPUs the layer; on GPUs, whose texts hold no name of
+// the user's, the op.
+static void symbol_word(const Maker *m, const Group *group, char word[48])
+{
+    const Node *root = group->root;
+    bool cuda = m->target->kind == TARGET_CUDA;
+    text_symbol(word, 48, cuda ? op_table[root->op]->name : root->layer ? root->layer->name : "net");
+    for (char *c = word; *c; c++)
+        if (!isalnum((unsigned char)*c))
+            *c = '_';
+}
+
 static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, Launch *l)
 {
     const Graph *g = t->graph;
-    char layer[48];
-    text_symbol(layer, sizeof layer, group->root->layer ? group->root->layer->name : "net");
-    for (char *c = layer; *c; c++)
-        if (!isalnum((unsigned char)*c))
-            *c = '_';
-    Kern k = { .group = group, .title = title_of(m, group) };
-    snprintf(k.symbol, sizeof k.symbol, "k%d_%s", m->program->kernel_count, layer);
+    char word[48];
+    symbol_word(m, group, word);
+    size_t what = 0;
+    Kern k = { .group = group, .title = title_of(m, group, &what) };
+    k.what = k.title + what;
+    snprintf(k.symbol, sizeof k.symbol, "k%d_%s", m->program->kernel_count, word);
     int kernel = make_kernel(m, g, &k);
     if (kernel < 0 || !fill_arguments(m, t, &k, l))
         return false;
@@ -201,6 +215,7 @@ static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, Lau
     l->kernel = kernel;
     l->item_kind = k.item_kind;
     l->items = k.items;
+    l->grid = k.grid;
     l->flops = flops_of(group);
     l->bytes = k.bytes;
     l->layer = layer_of(group->root);

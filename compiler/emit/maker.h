@@ -20,6 +20,7 @@ typedef struct {
     Program         *program;
     const Target *target;
     char            *err;          // PROGRAM_ERROR bytes
+    const char      *index;        // see Emit
     int64_t          region[GRAPH_DEVICES];    // where the value region of each device starts
     int              state[GRAPH_DEVICES];     // tensor of each device's StepState
     GraphTensors     tensors[3];               // by place in the list of graphs

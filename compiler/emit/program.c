@@ -13,6 +13,30 @@ static bool same_params(Graph *const *graphs, int count, char *err)
     return true;
 }
 
+// 32-bit offsets are twice as fast on GPUs; they reach as far as the largest tensor allows.
+static const char *index_type(Graph *const *graphs, int count, const Target *target)
+{
+    if (target->kind == TARGET_CPU)
+        return "long";
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < graphs[i]->count; k++) {
+            const Node *n = graphs[i]->nodes[k];
+            if (n->layout.kind != LAYOUT_NONE && layout_elements(&n->layout, n->shape) > INT32_MAX)
+                return "long";
+        }
+    return "int";
+}
+
+static void list_sources(Maker *m, const Graph *g)
+{
+    Program *p = m->program;
+    if (!g->diag)
+        return;
+    p->sources = ARENA_ARRAY(m->arena, ProgramSource, g->diag->source_count);
+    for (int i = 0; i < g->diag->source_count; i++)
+        p->sources[p->source_count++].path = arena_printf(m->arena, "%s", g->diag->sources[i].path);
+}
+
 Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, const Target *target,
                       Arena *arena, char err[PROGRAM_ERROR])
 {
@@ -21,7 +45,9 @@ Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, con
     Program *p = ARENA_NEW(arena, Program);
     p->net = graphs[0]->name;
     p->recipe = *recipe;
-    Maker m = { .arena = arena, .program = p, .target = target, .err = err };
+    Maker m = { .arena = arena, .program = p, .target = target, .err = err,
+                .index = index_type(graphs, count, target) };
+    list_sources(&m, graphs[0]);
     if (!make_devices(&m, graphs[0]) || !make_params(&m, graphs, count) ||
         !make_values(&m, graphs, count))
         return NULL;

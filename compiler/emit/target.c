@@ -2,6 +2,10 @@
 #include "ir/target.h"
 #include <string.h>
 
+#define GPU(arch, capability)                                                               \
+    { .name = "cuda:" arch, .kind = TARGET_CUDA, .vector = 4, .flags = "--gpu-architecture=" arch, \
+      .compute = capability, .matrix = ELEMENT_TF32 }
+
 // Best first. Kernels are compiled on the machine that runs them, so these name features, not CPUs.
 static const Target targets[] = {
     { .name = "cpu:avx512", .vector = 16, .registers = 32, .has_fma = true,
@@ -11,6 +15,7 @@ static const Target targets[] = {
       .flags = "-mavx2 -mfma -mbmi2" },
     { .name = "cpu:neon", .vector = 4, .registers = 32, .has_fma = true, .flags = "" },
     { .name = "cpu:sse2", .vector = 4, .registers = 16, .has_fma = false, .flags = "-msse2" },
+    GPU("sm_80", 80), GPU("sm_86", 86), GPU("sm_89", 89), GPU("sm_90a", 90),
 };
 enum { TARGETS = sizeof targets / sizeof targets[0] };
 
@@ -22,6 +27,14 @@ const Target *target_find(const char *name)
             return &targets[i];
     }
     return NULL;
+}
+
+Target target_with(const Target *gpu, Element matrix)
+{
+    Target t = *gpu;
+    t.matrix = matrix;
+    t.vector = 16 / element_bytes(matrix);
+    return t;
 }
 
 const Target *target_native(void)

@@ -27,7 +27,8 @@ static void write_unit(Maker *m, FILE *out, int unit)
 {
     Program *p = m->program;
     int line = 1;
-    Emit e = { .arena = m->arena, .program = p, .target = m->target, .text = out, .err = m->err };
+    Emit e = { .arena = m->arena, .program = p, .target = m->target, .text = out, .err = m->err,
+               .index = m->index, .lanes = m->target->vector };
     head_unit(&e);
     fflush(out);
     for (int k = 0; k < p->kernel_count; k++) {
@@ -60,7 +61,8 @@ static void make_unit(Maker *m, int unit)
     write_unit(m, out, unit);
     fclose(out);
     KernelUnit u = { .target = m->target->name, .flags = m->target->flags };
-    u.name = arena_printf(m->arena, "kernels-%d.c", unit);
+    u.name = m->target->kind == TARGET_CUDA ? arena_printf(m->arena, "%s.cu", p->kernels[unit].symbol)
+                                            : arena_printf(m->arena, "kernels-%d.c", unit);
     u.text = arena_copy(m->arena, text, size);
     free(text);
     int kernels = 0;
@@ -71,9 +73,22 @@ static void make_unit(Maker *m, int unit)
     ARENA_PUSH(m->arena, p->units, p->unit_count, m->unit_capacity, u);
 }
 
+// NVRTC takes long for each kernel and nothing for the prelude: a unit each.
+static void make_cuda_units(Maker *m)
+{
+    for (int k = 0; k < m->program->kernel_count; k++)
+        m->program->kernels[k].unit = k;
+    for (int k = 0; k < m->program->kernel_count; k++)
+        make_unit(m, k);
+}
+
 void make_units(Maker *m)
 {
     Program *p = m->program;
+    if (m->target->kind == TARGET_CUDA) {
+        make_cuda_units(m);
+        return;
+    }
     int count = p->kernel_count / KERNELS_A_UNIT + 1;
     count = count > MOST_UNITS ? MOST_UNITS : count;
     size_t sizes[MOST_UNITS] = { 0 };

@@ -2,22 +2,26 @@
 // passes and emit/ ask it for facts; emit/target.c has the table.
 #ifndef IR_TARGET_H
 #define IR_TARGET_H
-#include <stdbool.h>
+#include "tensor/layout.h"
 
 typedef enum { TARGET_CPU, TARGET_CUDA, TARGET_KINDS } TargetKind;
 
 typedef struct Target {
     const char *name;          // "cpu:avx512", "cuda:sm_90a"
     TargetKind  kind;
-    int         vector;        // floats that stand side by side: of a register on a CPU, of a
-                               // 16-byte access on a GPU
+    int         vector;        // elements that stand side by side: floats of a register on a CPU,
+                               // what contractions read of a 16-byte access on a GPU
     int         registers;     // CPU: vector registers
     bool        has_fma;       // CPU: a multiply-add is one instruction
     const char *flags;         // of the kernels' compiler, separated by single spaces
+    int         compute;       // GPU: the compute capability, 80 for 8.0
+    Element     matrix;        // what contractions read: on CPUs floats
 } Target;
 
 // The best one this machine's CPU runs, found at run time (CPUID), never at build time.
 const Target *target_native(void);
 // "avx2" and "cpu:avx2", "sm_80" and "cuda:sm_80" are the same; NULL: unknown.
 const Target *target_find(const char *name);
+// The same GPU with another precision: fp32 (ELEMENT_FLOAT), tf32 (what target_find gives), bf16.
+Target target_with(const Target *gpu, Element matrix);
 #endif

@@ -19,6 +19,7 @@ typedef struct {
     int                  vector;       // channels are padded to so many
     Element              matrix;       // what contractions read
     const TargetLayouts *layouts;
+    bool                *feeds;        // by id: a contraction reads it, maybe through views
     ImageReader         *readers;      // of images with few channels
     int                  reader_count, reader_capacity;
     Node               **out;          // the graph as it is rebuilt
@@ -225,6 +226,8 @@ static bool kind_fits(const Plan *p, const Node *user, Want want, const Node *va
         return (k == wanted || k == LAYOUT_PLAIN) && image_fits(p, user, value);
     case WANT_MAP_OR_PANEL:
         return k == wanted || k == p->layouts->kinds[WANT_PANEL];
+    case WANT_ANY:
+        return k != LAYOUT_NHWC || value->layout.vector == p->vector;
     case WANT_PANEL:
     case WANT_COLUMNS:
     case WANT_PLAIN:
@@ -344,6 +347,29 @@ static Pieces output_pieces(const Node *n)
     return kept ? x->layout.pieces : one_piece(n->shape.c);
 }
 
+// In bf16 everything between layers is stored so, for the sake of memory; in tf32 only what a
+// contraction reads is rounded.
+static Element made_element(const Plan *p, const Node *n)
+{
+    Want want = op_rules[n->op].out;
+    LayoutKind kind = want == WANT_SAME ? n->in[0]->layout.kind : p->layouts->kinds[want];
+    if (kind != LAYOUT_NHWC || op_rules[n->op].pattern == PATTERN_SOFTMAX)
+        return ELEMENT_FLOAT;
+    return p->matrix == ELEMENT_BF16 || p->feeds[n->id] ? p->matrix : ELEMENT_FLOAT;
+}
+
+static void find_feeds(Plan *p)
+{
+    p->feeds = ARENA_ARRAY(p->g->arena, bool, p->g->count);
+    for (int i = p->g->count - 1; i >= 0; i--) {
+        const Node *user = p->g->nodes[i];
+        bool passes = op_rules[user->op].view != VIEW_NEVER || op_has(user->op, OP_TRANSFER);
+        for (int k = 0; k < user->inputs; k++)
+            if (op_has(user->op, OP_CONTRACTION) || (passes && p->feeds[user->id]))
+                p->feeds[user->in[k]->id] = true;
+    }
+}
+
 static void set_output(Plan *p, Node *n)
 {
     const Node *x = n->in[0];
@@ -367,7 +393,7 @@ static void set_output(Plan *p, Node *n)
         return;
     }
     n->layout = layout_of_kind(kind, p->vector, &pieces, n->shape);
-    n->layout.element = kind == LAYOUT_NHWC ? p->matrix : ELEMENT_FLOAT;
+    n->layout.element = made_element(p, n);
     const Node *as = op_rules[n->op].pieces == PIECES_FORWARD && n->forward ? n->forward->in[0] : x;
     bool keeps_order = kind != LAYOUT_NHWC || as != x || want == WANT_SAME || shape_equal(n->shape, x->shape);
     if (kind == as->layout.kind && holds_features(kind) && keeps_order && n->shape.h * n->shape.w == 1) {
@@ -526,13 +552,12 @@ static void place_views(Graph *g)
 
 bool pass_layout(Graph *g, const PassOptions *o)
 {
-    Plan p = { .g = g, .vector = o->target->vector, .matrix = o->matrix,
+    Plan p = { .g = g, .vector = o->target->vector, .matrix = o->target->matrix,
                .layouts = &target_layouts[o->target->kind] };
-    if (p.matrix == ELEMENT_BF16)
-        p.vector *= 2;                           // as many bytes
     int count = g->count;
     Node **nodes = ARENA_ARRAY(g->arena, Node *, count);
     memcpy(nodes, g->nodes, (size_t)count * sizeof *nodes);
+    find_feeds(&p);
     for (int i = 0; i < count; i++)
         lay_out(&p, nodes[i]);
     g->nodes = p.out;

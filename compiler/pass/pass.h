@@ -17,7 +17,6 @@ typedef enum {
 // What the passes with a target work for.
 typedef struct PassOptions {
     const Target *target;
-    Element matrix;            // what contractions read: ELEMENT_FLOAT on CPUs; on GPUs the precision
     bool fuse;                 // false: every node in a kernel of its own (--no-fuse)
     bool fuse_update;          // false: gradients are stored, updates are kernels of their own
     bool reuse_memory;         // false: every buffer has its own place

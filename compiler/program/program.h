@@ -101,14 +101,17 @@ typedef struct {
     const char *text;
 } KernelUnit;
 
-// void symbol(void *const *t, long item, void *scratch): t[i] is the first byte of the launch's
+// CPU: void symbol(void *const *t, long item, void *scratch): t[i] is the first byte of the launch's
 // tensor i, `item` counts 0..items-1, `scratch` is the worker's own, 64-byte aligned, undefined.
+// CUDA: extern "C" __global__ void symbol(t0, t1, ...), a pointer for each of the launch's tensors.
 typedef struct {
     const char *symbol;            // "k12_conv3": index and escaped name, no user text otherwise
     const char *title;             // "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"
     const char *body;              // which body of kernels/ it was made from
     int         unit;
-    int64_t     scratch;           // bytes each worker needs
+    int64_t     scratch;           // CPU: bytes each worker needs
+    int         threads;           // CUDA: of a block; 0 on CPUs
+    int64_t     shared;            // CUDA: bytes of dynamic shared memory a block needs
     int         first_line, last_line;     // in the unit's text, 1-based: `show kernels` cuts here
 } Kernel;
 
@@ -119,13 +122,16 @@ typedef struct {
 // of such launches, all with equally many items, goes through item by item without a barrier between.
 typedef enum { ITEMS_IMAGES, ITEMS_JOBS } ItemKind;
 
+typedef struct { int x, y, z; } Grid;      // blocks of a CUDA launch; zeros on CPUs
+
 typedef struct {
     int         kernel;
     int        *tensors;           // arguments, in the order of the kernel's signature
     int         tensor_count;
     int         writes;            // the last `writes` of them are written, the others only read
     ItemKind    item_kind;
-    int64_t     items;
+    int64_t     items;             // CUDA: blocks, the product of the grid
+    Grid        grid;              // CUDA
     int64_t     flops, bytes;      // of all items; bytes: compulsory traffic
     const char *layer;             // "conv3"; "" for the loss
     const char *phase;             // "forward", "input gradient", "weight gradient", "update"
@@ -193,8 +199,13 @@ typedef struct {
     int          named_count;
 } Sequence;
 
+// Where lines like `#line 12 "source-0.net"` in kernel texts point: texts hold no user's text.
+typedef struct { const char *path; } ProgramSource;
+
 typedef struct Program {
     const char    *net;            // its name
+    ProgramSource *sources;
+    int            source_count;
     uint64_t       plan_hash[2];   // XXH3-128 of everything that decides bits; in checkpoints
     ProgramDevice *devices;
     int            device_count;

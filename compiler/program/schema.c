@@ -55,6 +55,7 @@ _Static_assert(COUNT(event_kinds) == EVENT_EVERY_STEPS + 1, "a word for every ev
 
 RECORD(record_place, SourcePlace,
     TEXT(SourcePlace, path), INT(SourcePlace, line), INT(SourcePlace, column));
+RECORD(record_source, ProgramSource, TEXT(ProgramSource, path));
 RECORD(record_device, ProgramDevice,
     TEXT(ProgramDevice, name), TEXT(ProgramDevice, target), INT(ProgramDevice, vector),
     LONG(ProgramDevice, arena_bytes));
@@ -82,11 +83,14 @@ RECORD(record_unit, KernelUnit,
     TEXT(KernelUnit, text));
 RECORD(record_kernel, Kernel,
     TEXT(Kernel, symbol), TEXT(Kernel, title), TEXT(Kernel, body), INT(Kernel, unit),
-    LONG(Kernel, scratch), INT(Kernel, first_line), INT(Kernel, last_line));
+    LONG(Kernel, scratch), INT(Kernel, threads), LONG(Kernel, shared), INT(Kernel, first_line),
+    INT(Kernel, last_line));
+RECORD(record_grid, Grid, INT(Grid, x), INT(Grid, y), INT(Grid, z));
 RECORD(record_launch, Launch,
     INT(Launch, kernel), INTS(Launch, tensors, tensor_count), INT(Launch, writes),
-    WORD(Launch, item_kind, item_kinds), LONG(Launch, items), LONG(Launch, flops),
-    LONG(Launch, bytes), TEXT(Launch, layer), TEXT(Launch, phase),
+    WORD(Launch, item_kind, item_kinds), LONG(Launch, items),
+    PART(Launch, grid, record_grid), LONG(Launch, flops), LONG(Launch, bytes),
+    TEXT(Launch, layer), TEXT(Launch, phase),
     ARRAY(Launch, places, place_count, record_place), TEXT(Launch, reason));
 RECORD(record_command, Command,
     WORD(Command, kind, command_kinds), INT(Command, device), INT(Command, first),
@@ -140,6 +144,7 @@ RECORD(record_recipe, Recipe,
 
 static const Field program_fields[] = {
     TEXT(Program, net), FIELD(Program, plan_hash, FIELD_HASH),
+    ARRAY(Program, sources, source_count, record_source),
     ARRAY(Program, devices, device_count, record_device),
     ARRAY(Program, buffers, buffer_count, record_buffer),
     ARRAY(Program, tensors, tensor_count, record_tensor),

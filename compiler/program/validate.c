@@ -17,6 +17,7 @@ enum {
 };
 #define MOST_STRIDE  (SHAPE_MOST_BYTES / 4)
 #define MOST_SCRATCH ((int64_t)1 << 30)
+#define MOST_SHARED  ((int64_t)228 << 10)
 
 bool validate_fail(char err[PROGRAM_ERROR], const char *fmt, ...)
 {
@@ -283,6 +284,10 @@ static bool check_kernels(const Program *p, char *err)
             || !in_range(k->scratch, 0, MOST_SCRATCH) || k->first_line < 1
             || k->last_line < k->first_line)
             return FAIL("kernel %d (%.64s): symbol, unit, scratch or lines are illegal", i, k->symbol);
+        bool is_cuda = !strncmp(p->units[k->unit].target, "cuda:", 5);
+        if ((k->threads != 0) != is_cuda || !in_range(k->threads, 0, 1024) || k->threads % 32
+            || !in_range(k->shared, 0, MOST_SHARED))
+            return FAIL("kernel %d (%.64s): threads or shared memory are illegal", i, k->symbol);
     }
     for (int i = 0; i < p->unit_count; i++)
         if (!is_symbol(p->units[i].name) && strchr(p->units[i].name, '/'))
@@ -313,6 +318,14 @@ static int tensor_device(const Program *p, int tensor)
     return p->buffers[p->tensors[tensor].buffer].device;
 }
 
+// What every GPU takes; all items and no more.
+static bool is_legal_grid(const Launch *l)
+{
+    const Grid *g = &l->grid;
+    return g->x >= 1 && in_range(g->y, 1, 65535) && in_range(g->z, 1, 65535)
+        && (int64_t)g->x * g->y * g->z == l->items;
+}
+
 static bool check_launch(const Program *p, const Sequence *s, int index, char *err)
 {
     const Launch *l = &s->launches[index];
@@ -320,6 +333,9 @@ static bool check_launch(const Program *p, const Sequence *s, int index, char *e
         || !in_range(l->writes, 0, l->tensor_count) || !in_range(l->items, 1, MOST_ITEMS)
         || l->flops < 0 || l->bytes < 0)
         return FAIL("launch %d: kernel, number of tensors, items or costs are illegal", index);
+    if (p->kernels[l->kernel].threads && !is_legal_grid(l))
+        return FAIL("launch %d: a grid of %d x %d x %d blocks is illegal", index, l->grid.x, l->grid.y,
+                    l->grid.z);
     for (int i = 0; i < l->tensor_count; i++) {
         if (!is_index(l->tensors[i], p->tensor_count))
             return FAIL("launch %d: no tensor %d", index, l->tensors[i]);

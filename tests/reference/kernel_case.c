@@ -14,7 +14,8 @@ void unit_open(KernelUnitCase *u, Arena *arena, const Target *target)
     memset(u, 0, sizeof *u);
     u->arena = arena;
     u->target = target;
-    u->emit = (Emit){ .arena = arena, .program = &u->program, .target = target, .err = u->err };
+    u->emit = (Emit){ .arena = arena, .program = &u->program, .target = target, .err = u->err,
+                      .index = "long", .lanes = target->vector };
     u->emit.text = open_memstream(&u->text, &u->text_size);
     head_unit(&u->emit);
 }

@@ -106,7 +106,7 @@ static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, unsigned seed, bool 
     s->g = graph_new(&s->arena, &s->diag, name, GRAPH_TRAIN, 1 + (int)(seed * 5 % 19));
     graph_device(s->g, "gpu0");
     build(s, seed * 7919u + 17u);
-    PassOptions t = { u->target, ELEMENT_FLOAT, fuse, false, true };
+    PassOptions t = { u->target, fuse, false, true };
     if (!pass_run(s->g, &t, NULL)) {
         diag_print(&s->diag, stderr, false);
         fail_msg("%s: refused", name);

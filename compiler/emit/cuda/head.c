@@ -1,0 +1,71 @@
+// Heads of CUDA kernels: signature, lanes, tensors.
+#include "emit/cuda/head.h"
+#include <assert.h>
+#include <inttypes.h>
+
+void cuda_launch(Kern *k, int64_t x, int64_t y, int64_t z, int threads, int64_t shared)
+{
+    assert(x >= 1 && x <= INT32_MAX && y >= 1 && y <= 65535 && z >= 1 && z <= 65535);
+    assert(threads % 32 == 0 && threads >= 32 && threads <= 1024);
+    k->item_kind = ITEMS_JOBS;
+    k->items = x * y * z;
+    k->grid = (Grid){ (int)x, (int)y, (int)z };
+    k->threads = threads;
+    k->shared = shared;
+}
+
+static bool is_written(const Kern *k, int arg) { return arg >= k->arg_count - k->writes; }
+
+static void print_arguments(Emit *e, const Kern *k)
+{
+    head_list(e, "PARAMETERS");
+    for (int i = 0; i < k->arg_count; i++)
+        fprintf(e->text, "%s%svoid *__restrict__ t%d", i ? ", " : "", is_written(k, i) ? "" : "const ", i);
+    fputc('\n', e->text);
+    head_list(e, "TENSORS");
+    fputs("void *const t[] = { ", e->text);
+    for (int i = 0; i < k->arg_count; i++)
+        fprintf(e->text, "%s%st%d", i ? ", " : "", is_written(k, i) ? "" : "(void *)", i);
+    fputs(" }\n", e->text);
+}
+
+static void print_argument_comments(Emit *e, const Kern *k)
+{
+    char shape[SHAPE_TEXT];
+    for (int i = 0; i < k->arg_count; i++) {
+        const Node *n = k->args[i];
+        const char *kind = k->is_state[i] ? "state" : k->is_velocity[i] ? "velocity"
+                           : k->is_places[i] ? "places of maxima" : n->op == OP_PARAM ? "parameter" : "values";
+        fprintf(e->text, "//     t%d %s %s", i, is_written(k, i) ? "out:" : "in: ", kind);
+        if (!k->is_state[i])
+            fprintf(e->text, ", %" PRId64 " x %s", n->shape.n, shape_text(shape, n->shape));
+        fputc('\n', e->text);
+    }
+}
+
+void cuda_open(Emit *e, const Kern *k, int lanes, const char *block, const char *thread)
+{
+    e->lanes = lanes;
+    fprintf(e->text, "\n#line 1 \"head of %s\"\n// %s\n", k->symbol, k->what);
+    fprintf(e->text, "// A block makes %s, a thread %s.\n// %d x %d x %d blocks of %d threads", block, thread,
+            k->grid.x, k->grid.y, k->grid.z, k->threads);
+    fprintf(e->text, k->shared ? ", %" PRId64 " bytes of shared memory each.\n" : ".\n", k->shared);
+    print_argument_comments(e, k);
+    head_define(e, "KERNEL", "%s", k->symbol);
+    head_constant(e, "V", lanes);
+    fprintf(e->text, "typedef Vector<V> real;\ntypedef Mask<V> real_mask;\ntypedef %s index;\n", e->index);
+    head_constant(e, "THREADS", k->threads);
+    print_arguments(e, k);
+}
+
+void cuda_tensor(Emit *e, const char *name, int arg, const Node *n)
+{
+    char word[HEAD_NAME];
+    head_constant(e, name, arg);
+    snprintf(word, sizeof word, "AT_%s", name);
+    head_address(e, word, n);
+    snprintf(word, sizeof word, "LOAD_%s", name);
+    head_define(e, word, "r_load%s", head_load_suffix(&n->layout));
+    snprintf(word, sizeof word, "STORE_%s", name);
+    head_define(e, word, "r_store%s", head_store_suffix(&n->layout));
+}

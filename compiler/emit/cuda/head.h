@@ -1,0 +1,29 @@
+// What heads of CUDA kernels have beside those of emit/kernel.h.
+//
+// A CUDA kernel is extern "C" __global__ void KERNEL(PARAMETERS): one pointer for each argument, in
+// the order of kern_read and kern_write. Its first line is TENSORS, which makes t[] of them, so that
+// EPILOGUE(t, v, n, b, y, x) and the addresses of emit/kernel.h work as on a CPU. V is the number of
+// lanes of a `real`: neighbouring channels, which NHWC keeps side by side; b counts such blocks.
+//
+// The order in which a body's emit function works:
+//     kern_read(...), ..., kern_read_operands(k);     all arguments first: read ones,
+//     kern_write(...) or kern_write_outputs(k);       then written ones
+//     cuda_launch(k, grid, threads, shared);
+//     cuda_open(e, k, lanes, ...);
+//     head_constant, cuda_tensor, ..., head_epilogue, head_body.
+//
+// Texts hold nothing of the user's: no names, only numbers; the same net with other names gives the
+// same bytes.
+#ifndef EMIT_CUDA_HEAD_H
+#define EMIT_CUDA_HEAD_H
+#include "emit/kernel.h"
+
+// Blocks, threads a block (a multiple of 32, at most 1024), bytes of dynamic shared memory a block.
+void cuda_launch(Kern *k, int64_t x, int64_t y, int64_t z, int threads, int64_t shared);
+// The comment that opens a kernel, V, real, KERNEL, PARAMETERS, TENSORS, THREADS. `block` and
+// `thread` say what one of each makes: "one pixel, all channels".
+void cuda_open(Emit *e, const Kern *k, int lanes, const char *block, const char *thread);
+// For a tensor a body reads or writes itself: `name` is its index in t[], AT_name its address (as
+// head_address), LOAD_name(p, at) and STORE_name(p, at, v) its loads and stores, by element.
+void cuda_tensor(Emit *e, const char *name, int arg, const Node *n);
+#endif
