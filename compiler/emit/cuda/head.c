@@ -34,8 +34,10 @@ static void print_argument_comments(Emit *e, const Kern *k)
     char shape[SHAPE_TEXT];
     for (int i = 0; i < k->arg_count; i++) {
         const Node *n = k->args[i];
-        const char *kind = k->is_state[i] ? "state" : k->is_velocity[i] ? "velocity"
-                           : k->is_places[i] ? "places of maxima" : n->op == OP_PARAM ? "parameter" : "values";
+        const char *kind = k->is_state[i]    ? "state"
+                           : k->is_velocity[i] ? "velocity"
+                           : k->is_places[i]   ? "places of maxima"
+                           : n->op == OP_PARAM ? "parameter" : "values";
         fprintf(e->text, "//     t%d %s %s", i, is_written(k, i) ? "out:" : "in: ", kind);
         if (!k->is_state[i])
             fprintf(e->text, ", %" PRId64 " x %s", n->shape.n, shape_text(shape, n->shape));
