@@ -1,0 +1,230 @@
+// The cost model: cycles of a multiprocessor for one step along k, by the slowest of its units, times
+// steps, times waves of blocks; then what DRAM needs at least. gpu.md's model, section 5 of the design
+// notes; the constants are datasheets' derated by published measurements, to be fitted on each GPU.
+#include "emit/cuda/tiles.h"
+#include "tensor/shape.h"
+#include <math.h>
+
+typedef struct {
+    int    compute;
+    int    sms;
+    double clock;              // Hz
+    double dram, l2;           // attainable bytes a second; bytes a clock for the whole chip
+    double shared;             // bytes a multiprocessor has
+    double float_macs;         // a clock and multiprocessor: FFMA
+    double tf32_macs, bf16_macs;   // ... through mma.sync, derated
+} GpuModel;
+
+static const GpuModel models[] = {
+    // sm, SMs, clock, DRAM, L2, shared, FFMA, TF32, BF16
+    { 80, 108, 1.41e9, 1.40e12, 5120, 164e3, 64 * 0.85, 512 * 0.85, 1024 * 0.85 },     // A100
+    { 86, 82, 1.70e9, 0.80e12, 2560, 100e3, 128 * 0.70, 128 * 0.90, 256 * 0.90 },      // RTX 3090
+    { 89, 128, 2.50e9, 0.90e12, 4096, 100e3, 128 * 0.70, 128 * 0.90, 256 * 0.90 },     // RTX 4090
+    { 90, 132, 1.70e9, 3.00e12, 5500, 227e3, 128 * 0.85, 1024 * 0.62, 2048 * 0.62 },   // H100
+};
+enum { MODELS = sizeof models / sizeof *models };
+
+#define LAUNCH_SECONDS 1.5e-6      // in a graph
+enum {
+    LATENCY  = 900,                // clocks from global to shared memory
+    PROLOGUE = 300,                // clocks of a block before its first product
+    REGISTERS = 65536, MOST_WARPS = 64, MOST_BLOCKS = 4, BLOCK_EXTRA = 1024
+};
+
+static const GpuModel *model_of(const Target *t)
+{
+    for (int i = 0; i < MODELS; i++)
+        if (models[i].compute == t->compute)
+            return &models[i];
+    return &models[0];
+}
+
+const char *cuda_limiter_name(CudaLimiter l)
+{
+    static const char *const names[] = {
+        [LIMIT_MATH] = "arithmetic", [LIMIT_SHARED] = "shared memory", [LIMIT_ISSUE] = "instruction issue",
+        [LIMIT_L2] = "L2 cache", [LIMIT_LATENCY] = "memory latency", [LIMIT_DRAM] = "DRAM" };
+    return names[l];
+}
+
+static double macs_a_clock(const GpuModel *g, Element e)
+{
+    return e == ELEMENT_FLOAT ? g->float_macs : e == ELEMENT_TF32 ? g->tf32_macs : g->bf16_macs;
+}
+
+static int warps_of(const CudaTile *t) { return t->m / t->warp_m * (t->n / t->warp_n); }
+
+int tile_threads(const CudaTile *tile) { return 32 * warps_of(tile); }
+
+// Rows of an operand that runs along m or n are padded in floats, swizzled in bf16.
+static int64_t operand_bytes(int rows, int k, bool along_k, int size)
+{
+    return along_k || size == 2 ? (int64_t)rows * k * size : (int64_t)k * (rows + 8) * size;
+}
+
+int64_t tile_shared_bytes(const Target *target, const CudaProblem *p, const CudaTile *t)
+{
+    int size = element_bytes(target->matrix);
+    return t->stages * (operand_bytes(t->m, t->k, p->a_along_k, size)
+                        + operand_bytes(t->n, t->k, p->b_along_k, size));
+}
+
+// Every thread copies the same number of 16-byte pieces of an operand.
+static bool copies_are_even(int rows, int k, bool along_k, int size, int threads)
+{
+    int pieces = rows * k * size / 16, a_row = (along_k ? k : rows) * size / 16;
+    return pieces % threads == 0 && threads % a_row == 0;
+}
+
+bool tile_is_legal(const Target *target, const CudaProblem *p, const CudaTile *t)
+{
+    int size = element_bytes(target->matrix), threads = tile_threads(t);
+    bool bf16 = target->matrix == ELEMENT_BF16;
+    if (t->m % t->warp_m || t->n % t->warp_n || t->warp_m % 16 || t->warp_n % 16)
+        return false;
+    if (bf16 && ((!p->a_along_k && t->m % 64) || (!p->b_along_k && t->n % 64)))
+        return false;                            // the swizzle permutes eight 16-byte pieces
+    return threads >= 64 && threads <= 256 && (t->k * size == 64 || t->k * size == 128)
+        && copies_are_even(t->m, t->k, p->a_along_k, size, threads)
+        && copies_are_even(t->n, t->k, p->b_along_k, size, threads)
+        && (double)tile_shared_bytes(target, p, t) + BLOCK_EXTRA <= model_of(target)->shared;
+}
+
+// Registers of a thread: accumulators, fragments, addresses of the copies.
+static double registers_of(const Target *target, const CudaProblem *p, const CudaTile *t)
+{
+    double fragments = (t->warp_m / 16.0 * 4 + t->warp_n / 8.0 * 2) * 1.3;
+    double pieces = p->a_along_k ? (double)t->m * t->k * element_bytes(target->matrix) / 16 / tile_threads(t) : 2;
+    return ceil((t->warp_m * t->warp_n / 32.0 + fragments + 52 + 2 * pieces) / 8) * 8;
+}
+
+static int blocks_a_sm(const GpuModel *g, const Target *target, const CudaProblem *p, const CudaTile *t)
+{
+    double by_shared = g->shared / ((double)tile_shared_bytes(target, p, t) + BLOCK_EXTRA);
+    double by_registers = REGISTERS / (registers_of(target, p, t) * tile_threads(t));
+    double by_warps = (double)MOST_WARPS / warps_of(t);
+    double blocks = fmin(fmin(by_shared, by_registers), fmin(by_warps, MOST_BLOCKS));
+    return (int)blocks;
+}
+
+typedef struct { double clocks; CudaLimiter limiter; } Step;
+
+static void raise(Step *s, double clocks, CudaLimiter limiter)
+{
+    if (clocks > s->clocks)
+        *s = (Step){ clocks, limiter };
+}
+
+// One tile of k terms of one block.
+static Step step_of(const GpuModel *g, const Target *target, const CudaProblem *p, const CudaTile *t)
+{
+    int size = element_bytes(target->matrix), warps = warps_of(t);
+    double stage = (double)(t->m + t->n) * t->k * size, row_bytes = (double)t->k * size;
+    double products = (double)t->warp_m * t->warp_n * t->k / (16 * 8 * (size == 4 ? 8 : 16));
+    bool by_rows = p->a_along_k && p->b_along_k;
+    double loads = (by_rows ? t->warp_m / 16.0 + t->warp_n / 16.0 : t->warp_m / 16.0 * 4 + t->warp_n / 8.0 * 2)
+                 * row_bytes / 32;
+    if (target->matrix == ELEMENT_FLOAT)
+        products *= 32;                          // FFMA: one product of a lane an instruction
+    Step s = { (double)t->m * t->n * t->k / macs_a_clock(g, target->matrix), LIMIT_MATH };
+    raise(&s, (warps * (t->warp_m + t->warp_n) * row_bytes + stage) / 128, LIMIT_SHARED);
+    raise(&s, warps * (products + loads + stage / 16 / (warps * 32) * 6 + 40) / 4, LIMIT_ISSUE);
+    raise(&s, stage * g->sms / g->l2, LIMIT_L2);
+    return s;
+}
+
+// Bytes that cross DRAM only because the sums are split: partial sums out and in again.
+static double split_bytes(const CudaProblem *p, const CudaTile *t)
+{
+    return t->split > 1 ? (double)p->m * (double)p->n * p->groups * 4 * 2 * t->split : 0;
+}
+
+CudaPrice tile_price(const Target *target, const CudaProblem *p, const CudaTile *t)
+{
+    const GpuModel *g = model_of(target);
+    CudaPrice price = { .tile = *t, .seconds = INFINITY };
+    int blocks = blocks_a_sm(g, target, p, t);
+    if (blocks < 1)
+        return price;
+    double tiles = ceil((double)p->m / t->m) * ceil((double)p->n / t->n) * p->groups * t->split;
+    double steps = ceil(ceil((double)p->k / t->k) / t->split);
+    Step s = step_of(g, target, p, t);
+    double together = s.clocks * blocks;         // each of the blocks goes one step
+    if (together * (t->stages - 1) < LATENCY) {
+        together = (double)LATENCY / (t->stages - 1);
+        s.limiter = LIMIT_LATENCY;
+    }
+    double waves = floor(tiles / (g->sms * blocks)), rest = tiles - waves * g->sms * blocks;
+    double rest_blocks = ceil(rest / g->sms);
+    double last = fmax(s.clocks * rest_blocks, (double)LATENCY / (t->stages - 1));
+    double output = t->split > 1 ? 4 : p->epilogue_bytes;
+    double epilogue = (double)t->m * t->n * output / (g->dram / g->sms / g->clock);
+    double clocks = waves * (steps * together + LATENCY + PROLOGUE + epilogue * blocks * (blocks > 1 ? 0.5 : 1));
+    if (rest > 0)
+        clocks += steps * last + LATENCY + PROLOGUE + epilogue * rest_blocks;
+    double dram = (p->unique_bytes + split_bytes(p, t) / 2) / g->dram;
+    price.blocks_a_sm = blocks;
+    price.limiter = dram >= clocks / g->clock ? LIMIT_DRAM : s.limiter;
+    price.seconds = fmax(clocks / g->clock, dram) + LAUNCH_SECONDS;
+    if (t->split > 1)
+        price.seconds += split_bytes(p, t) / 2 / g->dram + LAUNCH_SECONDS;
+    return price;
+}
+
+// --- choosing -----------------------------------------------------------------------------------
+
+static void offer(CudaChoice *c, CudaPrice price)
+{
+    if (price.seconds < c->best.seconds) {
+        c->second = c->best;
+        c->best = price;
+    } else if (price.seconds < c->second.seconds) {
+        c->second = price;
+    }
+}
+
+// More and more blocks to a tile, until each has few steps left.
+static void try_splits(const Target *target, const CudaProblem *p, CudaTile t, CudaChoice *c)
+{
+    int64_t steps = (p->k + t.k - 1) / t.k;
+    int most = p->may_split ? (int)(steps < 128 ? steps / 2 : 64) : 1;
+    if (!tile_is_legal(target, p, &t))
+        return;
+    for (t.split = 1; t.split <= most || t.split == 1; t.split += t.split < 4 ? 1 : t.split / 4)
+        offer(c, tile_price(target, p, &t));
+}
+
+static void try_warps(const Target *target, const CudaProblem *p, CudaTile t, CudaChoice *c)
+{
+    static const int sizes[] = { 16, 32, 48, 64 };
+    enum { SIZES = sizeof sizes / sizeof *sizes };
+    for (int i = 0; i < SIZES * SIZES; i++) {
+        t.warp_m = sizes[i / SIZES];
+        t.warp_n = sizes[i % SIZES];
+        if (t.warp_m > t.m || t.warp_n > t.n || t.m % t.warp_m || t.n % t.warp_n)
+            continue;
+        for (t.stages = 2; t.stages <= 5; t.stages++)
+            try_splits(target, p, t, c);
+    }
+}
+
+CudaChoice choose_tile(const Target *target, const CudaProblem *p)
+{
+    static const int rows[] = { 16, 32, 64, 96, 128, 192, 256 };
+    static const int columns[] = { 16, 32, 48, 64, 96, 128, 192, 256 };
+    enum { ROWS = sizeof rows / sizeof *rows, COLUMNS = sizeof columns / sizeof *columns };
+    int size = element_bytes(target->matrix);
+    CudaChoice c = { .best.seconds = INFINITY, .second.seconds = INFINITY };
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++)
+            for (int bytes = 64; bytes <= 128; bytes *= 2)
+                try_warps(target, p, (CudaTile){ .m = rows[i], .n = columns[j], .k = bytes / size }, &c);
+    if (isinf(c.second.seconds))
+        c.second = c.best;
+    return c;
+}
+
+double cuda_seconds_of_bytes(const Target *target, double bytes)
+{
+    return bytes / model_of(target)->dram + LAUNCH_SECONDS;
+}

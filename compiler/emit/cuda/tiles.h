@@ -1,0 +1,44 @@
+// Tiles of the CUDA contraction: which there are, what each would take by an analytic model of the
+// GPU, and which is chosen. No GPU is needed; measurements may override the choice (the plan file).
+#ifndef EMIT_CUDA_TILES_H
+#define EMIT_CUDA_TILES_H
+#include "ir/target.h"
+
+// A block makes m x n outputs, a warp of it warp_m x warp_n, k terms at a time; `stages` tiles of both
+// operands stand in shared memory; split > 1: so many blocks share the terms of one tile, and
+// kernels/cuda/reduce.cu adds up what they leave.
+typedef struct { int m, n, k, warp_m, warp_n, stages, split; } CudaTile;
+
+// D[g][m][n] = sum over k of A[g](m, k) * B[g](n, k).
+typedef struct {
+    int64_t m, n, k;               // of one group
+    int     groups;
+    bool    a_along_k, b_along_k;  // 16 neighbouring bytes of the operand have the same m (n)
+    bool    may_split;             // the body can leave partial sums
+    double  unique_bytes;          // what must cross DRAM at least: operands, results, what the epilogue reads
+    double  epilogue_bytes;        // of an output: what the epilogue reads and stores
+} CudaProblem;
+
+typedef enum {
+    LIMIT_MATH, LIMIT_SHARED, LIMIT_ISSUE, LIMIT_L2, LIMIT_LATENCY, LIMIT_DRAM
+} CudaLimiter;
+const char *cuda_limiter_name(CudaLimiter l);      // "tensor cores", "DRAM", ...
+
+typedef struct {
+    CudaTile    tile;
+    double      seconds;           // predicted, launch included
+    CudaLimiter limiter;
+    int         blocks_a_sm;       // that the model counts on
+} CudaPrice;
+
+// The two cheapest; equal ones when there is only one. `target` says GPU and precision.
+typedef struct { CudaPrice best, second; } CudaChoice;
+
+bool       tile_is_legal(const Target *target, const CudaProblem *p, const CudaTile *tile);
+CudaPrice  tile_price(const Target *target, const CudaProblem *p, const CudaTile *tile);
+CudaChoice choose_tile(const Target *target, const CudaProblem *p);
+// Of a kernel that only moves memory: bytes over the DRAM rate, plus the launch.
+double     cuda_seconds_of_bytes(const Target *target, double bytes);
+int        tile_threads(const CudaTile *tile);
+int64_t    tile_shared_bytes(const Target *target, const CudaProblem *p, const CudaTile *tile);
+#endif
