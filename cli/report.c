@@ -2,7 +2,7 @@
 #include "cli/report.h"
 #include "base/text.h"
 #include "cli/verb.h"
-#include "look/about.h"
+#include "look/why.h"
 #include <string.h>
 
 static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const char *stop_after)
@@ -19,17 +19,14 @@ static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const c
     return EXIT_RUN;
 }
 
-// Says so when the net has no such layer, or the file no such line.
-static bool is_there(const Compilation *c, const char *path, const char *text)
+bool report_is_there(const Diag *diag, const Graph *g, const char *path, const char *text)
 {
     const char *nearest = NULL;
-    const Graph *g = c->graphs[GRAPH_TRAIN] ? c->graphs[GRAPH_TRAIN]
-                   : c->graphs[GRAPH_TEST]  ? c->graphs[GRAPH_TEST] : c->graphs[GRAPH_PREDICT];
     About about = about_read(text);
-    if (about_exists(&about, &c->diag, g, &nearest))
+    if (about_exists(&about, diag, g, &nearest))
         return true;
     if (about.kind == ABOUT_LINE)
-        fprintf(stderr, "cleave: %s has lines 1 to %d, not %s", path, about_lines(&c->diag), text);
+        fprintf(stderr, "cleave: %s has lines 1 to %d, not %s", path, about_lines(diag), text);
     else
         fprintf(stderr, "cleave: no layer of net %s is called `%s`", g->name, text);
     fprintf(stderr, nearest ? "; did you mean `%s`?\n" : "\n", nearest);
@@ -43,9 +40,15 @@ static int print_report(Compilation *c, const ShowOptions *o, ReportPrint *print
         fprintf(stderr, "cleave: out of memory\n");
         return EXIT_RUN;
     }
-    if (!is_there(c, o->path, o->about) || !is_there(c, o->path, o->other))
+    if (!report_is_there(&c->diag, look_graph(c), o->path, o->about)
+        || !report_is_there(&c->diag, look_graph(c), o->path, o->other))
         return EXIT_USAGE;
     return print(c, o, out);
+}
+
+int report_program(const ShowOptions *o, ReportPrint *print, FILE *out)
+{
+    return report_compiled(o, 1u << GRAPH_TRAIN | 1u << GRAPH_TEST, NULL, print, out);
 }
 
 const char *report_cut_line(char *path)
@@ -84,6 +87,12 @@ bool report_wants(const Compilation *c, const ShowOptions *o, const Layer *layer
 void report_safe(const char *text, FILE *out)
 {
     text_print_safe(out, text, (int)strlen(text));
+}
+
+void report_json_text(const char *key, const char *text, FILE *out)
+{
+    fprintf(out, ", \"%s\": ", key);
+    text_print_json(out, text);
 }
 
 const char *report_item_word(const Launch *l)

@@ -3,72 +3,7 @@
 #include "base/text.h"
 #include "cli/report.h"
 #include "cli/verb.h"
-
-// One crossing forward, and the gradient that comes back over it.
-typedef struct {
-    const Node  *copy;
-    const Layer *layer, *to;           // whose value; who reads it (NULL: an output of the net)
-    int          from;                 // device
-    bool         is_weights;           // crosses once a step, whatever the batch
-    int64_t      forward, backward;    // bytes an image, or a step
-} Crossing;
-
-typedef struct {
-    const Graph *g;
-    Crossing    *rows;
-    int          count;
-    int64_t      forward, backward;    // bytes an image
-    int64_t      step;                 // bytes a step, both passes
-} Comm;
-
-// Who computes with a value: the first reader behind views.
-static const Layer *reader(const Graph *g, const Node *n)
-{
-    for (int i = n->id + 1; i < g->count; i++)
-        for (int k = 0; k < g->nodes[i]->inputs; k++)
-            if (g->nodes[i]->in[k] == n && g->nodes[i]->role == ROLE_FORWARD)
-                return op_has(g->nodes[i]->op, OP_VIEW) ? reader(g, g->nodes[i]) : g->nodes[i]->layer;
-    return NULL;
-}
-
-static int64_t backward_bytes(const Graph *g, const Node *copy)
-{
-    int64_t bytes = 0;
-    for (int i = 0; i < g->count; i++)
-        if (g->nodes[i]->role == ROLE_BACKWARD && g->nodes[i]->forward == copy &&
-            op_has(g->nodes[i]->op, OP_TRANSFER))
-            bytes += 4 * shape_count(g->nodes[i]->shape);
-    return bytes;
-}
-
-static void add_crossing(Comm *comm, const Node *copy)
-{
-    const Graph *g = comm->g;
-    Crossing *row = &comm->rows[comm->count++];
-    *row = (Crossing){ .copy = copy, .layer = copy->in[0]->layer, .to = reader(g, copy),
-                       .from = copy->in[0]->device,
-                       .is_weights = op_has(copy->in[0]->op, OP_WEIGHTS),
-                       .forward = 4 * shape_count(copy->shape), .backward = backward_bytes(g, copy) };
-    comm->step += row->forward + row->backward;
-    if (row->is_weights)
-        return;
-    row->forward /= g->batch;
-    row->backward /= g->batch;
-    comm->forward += row->forward;
-    comm->backward += row->backward;
-}
-
-static Comm find_crossings(Compilation *c, const ShowOptions *o)
-{
-    const Graph *g = c->graphs[GRAPH_TRAIN];
-    Comm comm = { .g = g, .rows = ARENA_ARRAY(&c->arena, Crossing, g->count + 1) };
-    for (int i = 0; i < g->count; i++) {
-        const Node *n = g->nodes[i];
-        if (n->role == ROLE_FORWARD && op_has(n->op, OP_TRANSFER) && report_wants(c, o, n->layer))
-            add_crossing(&comm, n);
-    }
-    return comm;
-}
+#include "look/comm.h"
 
 static const char *layer_name(const Layer *layer)
 {
@@ -78,7 +13,7 @@ static const char *layer_name(const Layer *layer)
 static void print_text(const Comm *comm, FILE *out)
 {
     char forward[COUNT_TEXT], backward[COUNT_TEXT];
-    const Graph *g = comm->g;
+    const Graph *g = comm->graph;
     fprintf(out, "net %s, bytes an image\n  %-14s %-14s %-18s %12s %12s\n", g->name, "value", "read by",
             "devices", "forward", "backward");
     for (int i = 0; i < comm->count; i++) {
@@ -96,7 +31,7 @@ static void print_text(const Comm *comm, FILE *out)
 
 static void print_point(const Comm *comm, const Crossing *r, bool is_backward, FILE *out)
 {
-    const Graph *g = comm->g;
+    const Graph *g = comm->graph;
     int from = is_backward ? r->copy->device : r->from, to = is_backward ? r->from : r->copy->device;
     fputs("    {\"layer\": ", out);
     text_print_json(out, layer_name(r->layer));
@@ -115,10 +50,10 @@ static void print_json(const Comm *comm, FILE *out)
 {
     const char *between = "\n";
     fputs("{\n  \"net\": ", out);
-    text_print_json(out, comm->g->name);
+    text_print_json(out, comm->graph->name);
     fprintf(out, ",\n  \"batch\": %d,\n  \"bytes_per_image_per_pass\": %lld,\n"
             "  \"bytes_per_image_backward\": %lld,\n  \"bytes_per_step\": %lld,\n  \"points\": [",
-            comm->g->batch, (long long)comm->forward, (long long)comm->backward, (long long)comm->step);
+            comm->graph->batch, (long long)comm->forward, (long long)comm->backward, (long long)comm->step);
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < comm->count; i++) {
             if (pass == 1 && comm->rows[i].backward == 0)
@@ -132,7 +67,8 @@ static void print_json(const Comm *comm, FILE *out)
 
 static int print_comm(Compilation *c, const ShowOptions *o, FILE *out)
 {
-    Comm comm = find_crossings(c, o);
+    About about = about_read(o->about);
+    Comm comm = look_comm(c, &about);
     (o->json ? print_json : print_text)(&comm, out);
     return EXIT_OK;
 }

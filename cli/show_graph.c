@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "cli/report.h"
 #include "cli/verb.h"
+#include "look/about.h"
 #include <string.h>
 
 static const char *const modes[] = { "train", "test", "predict" };
@@ -33,11 +34,12 @@ static bool is_pass(const char *name)
 // The same graph with the nodes of the layers that were asked for.
 static Graph chosen(Compilation *c, const ShowOptions *o, const Graph *g)
 {
+    About about = about_read(o->about);
     Graph some = *g;
     some.nodes = ARENA_ARRAY(&c->arena, Node *, g->count);
     some.count = 0;
     for (int i = 0; i < g->count; i++)
-        if (report_wants(c, o, g->nodes[i]->layer))
+        if (about_node(&about, &c->diag, g->nodes[i]))
             some.nodes[some.count++] = g->nodes[i];
     return some;
 }

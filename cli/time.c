@@ -86,16 +86,14 @@ static bool measure(Times *t, Session *s, int q, int64_t steps, uint64_t seed, c
     return good;
 }
 
-static void print_launch(const TimeVerb *v, const Times *t, const Program *p, const Launch *l,
-                         double seconds, bool is_first)
+static void print_launch(const TimeVerb *v, const Times *t, const Launch *l, double seconds, bool is_first)
 {
-    const char *title = p->kernels[l->kernel].title;
     double flops = seconds > 0 ? (double)l->flops / seconds : 0;       // of one thread
     double bytes = seconds > 0 ? (double)l->bytes / seconds : 0;
     double peak = t->peak.flops / t->threads;
     if (v->json) {
         printf("%s\n    {\"kernel\": ", is_first ? "" : ",");
-        text_print_json(stdout, title);
+        text_print_json(stdout, l->title);
         printf(", \"ms\": %.4f, \"flops\": %lld, \"bytes\": %lld, \"peak_share\": %.4f, "
                "\"bandwidth_share\": %.4f}", 1e3 * seconds / t->threads, (long long)l->flops,
                (long long)l->bytes, flops / peak, bytes / t->bandwidth);
@@ -104,7 +102,7 @@ static void print_launch(const TimeVerb *v, const Times *t, const Program *p, co
     printf("%9.3f ms %8.1f GFLOP/s %5.1f %% of peak %5.1f %% of bandwidth  ",
            1e3 * seconds / t->threads, flops * t->threads * 1e-9, 100 * flops / peak,
            100 * bytes / t->bandwidth);
-    text_print_safe(stdout, title, (int)strlen(title));
+    text_print_safe(stdout, l->title, (int)strlen(l->title));
     putchar('\n');
 }
 
@@ -125,8 +123,7 @@ static void print_times(const TimeVerb *v, const Times *t, const Program *p, int
                t->threads, t->peak.agrees ? "" : " (clock and pipes disagree: a busy machine)",
                1e-9 * t->bandwidth);
     for (int l = 0; l < s->launch_count; l++)
-        print_launch(v, t, p, &s->launches[l], median(t->launch + l, v->steps, s->launch_count, room),
-                     l == 0);
+        print_launch(v, t, &s->launches[l], median(t->launch + l, v->steps, s->launch_count, room), l == 0);
     if (v->json)
         printf("\n]}\n");
     else

@@ -169,12 +169,6 @@ static void print_text(Compilation *c, const About *about, const Why *why, const
 
 // --- JSON -----------------------------------------------------------------------------------------
 
-static void json_text(const char *key, const char *text, FILE *out)
-{
-    fprintf(out, ", \"%s\": ", key);
-    text_print_json(out, text);
-}
-
 static void json_tensors(const char *key, const Program *p, const Launch *l, int first, int end, FILE *out)
 {
     fprintf(out, ",\n     \"%s\": [", key);
@@ -192,10 +186,10 @@ static void json_use(const Program *p, const Why *why, const KernelUse *u, FILE 
     int reads = l->tensor_count - l->writes;
     fputs("    {\"kernel\": ", out);
     text_print_json(out, u->kernel->symbol);
-    json_text("body", u->kernel->body, out);
-    json_text("layer", l->layer, out);
-    json_text("phase", l->phase, out);
-    json_text("device", device_of(why, root), out);
+    report_json_text("body", u->kernel->body, out);
+    report_json_text("layer", l->layer, out);
+    report_json_text("phase", l->phase, out);
+    report_json_text("device", device_of(why, root), out);
     fprintf(out, ", \"part\": %d, \"parts\": %d,\n     \"items\": %lld, \"flops\": %lld, \"bytes\": %lld, "
             "\"intensity\": %.3f, \"command\": %d, \"place\": %d, \"ops\": [", root->part, root->parts,
             (long long)l->items, (long long)l->flops, (long long)l->bytes, intensity(l), u->command,
@@ -205,7 +199,7 @@ static void json_use(const Program *p, const Why *why, const KernelUse *u, FILE 
     fputc(']', out);
     json_tensors("reads", p, l, 0, reads, out);
     json_tensors("writes", p, l, reads, l->tensor_count, out);
-    json_text("reason", l->reason, out);
+    report_json_text("reason", l->reason, out);
     fputc('}', out);
 }
 
@@ -213,9 +207,9 @@ static void json_copy(const Why *why, const CopyUse *u, FILE *out)
 {
     fputs("    {\"value\": ", out);
     text_print_json(out, u->node->in[0]->name);
-    json_text("from", device_of(why, u->node->in[0]), out);
-    json_text("to", device_of(why, u->node), out);
-    json_text("for", u->copy->point, out);
+    report_json_text("from", device_of(why, u->node->in[0]), out);
+    report_json_text("to", device_of(why, u->node), out);
+    report_json_text("for", u->copy->point, out);
     fprintf(out, ", \"bytes\": %lld, \"backward\": %s, \"command\": %d}", (long long)u->copy->bytes,
             u->copy->backward ? "true" : "false", u->command);
 }
@@ -276,5 +270,5 @@ int verb_why(int argc, char **argv)
                 o.path);
         return EXIT_USAGE;
     }
-    return report_compiled(&o, REPORT_TO_RUN, NULL, print_why, stdout);
+    return report_program(&o, print_why, stdout);
 }

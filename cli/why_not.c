@@ -145,5 +145,5 @@ int verb_why_not(int argc, char **argv)
     o.path = argv[first];
     o.about = argv[first + 1];
     o.other = argv[first + 2];
-    return report_compiled(&o, REPORT_TO_RUN, NULL, print_why_not, stdout);
+    return report_program(&o, print_why_not, stdout);
 }

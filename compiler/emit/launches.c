@@ -218,6 +218,7 @@ static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, Lau
     l->grid = k.grid;
     l->flops = flops_of(group);
     l->bytes = k.bytes;
+    l->title = k.title;
     l->layer = layer_of(group->root);
     l->phase = phase_of(group);
     l->reason = arena_printf(m->arena, "%s%s%s", group->reason, k.reason ? "; " : "",

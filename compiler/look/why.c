@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const Graph *first_graph(const Compilation *c)
+const Graph *look_graph(const Compilation *c)
 {
     for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++)
         if (c->graphs[mode])
@@ -74,7 +74,7 @@ static void explain_without(Compilation *c, const About *about, Why *why)
 
 Why look_why(Compilation *c, const About *about)
 {
-    const Graph *g = first_graph(c);
+    const Graph *g = look_graph(c);
     Why why = { .graph = g, .sequence = &c->program->sequences[0] };
     why.layers = ARENA_ARRAY(&c->arena, const Layer *, g->layer_count + 1);
     why.kernels = ARENA_ARRAY(&c->arena, KernelUse, why.sequence->launch_count + 1);

@@ -34,6 +34,8 @@ typedef struct {
     int             nearest;   // the nearest line that has kernels; 0: there is none
 } Why;
 
+// The graph of the first sequence: of those that were compiled the first of train, test, predict.
+const Graph *look_graph(const Compilation *c);
 // The compilation has made a program; the answer lives in its arena.
 Why look_why(Compilation *c, const About *about);
 // Why no kernel computes anything for a layer: "a view: ...".

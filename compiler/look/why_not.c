@@ -3,6 +3,7 @@
 #include "look/why_not.h"
 #include "look/why.h"
 #include "pass/pass.h"
+#include <assert.h>
 
 typedef struct {
     Compilation *c;
@@ -148,6 +149,7 @@ static void find_pair(const Search *s, Pair *pair)
 
 static Pair compare(Compilation *c, const Graph *g, NodeRole role, const Layer *from, const Layer *to)
 {
+    assert(from && to);
     Search s = { c, g, role, from, to, ARENA_ARRAY(&c->arena, int, g->count + 1) };
     Pair pair;
     find_pair(&s, &pair);
@@ -202,7 +204,7 @@ WhyNot look_why_not(Compilation *c, const About *first, const About *second)
                 consider(c, &why, b.layers[k], a.layers[i]);
             }
     why.missing = a.count == 0 ? first : b.count == 0 ? second : NULL;
-    if (why.a)
+    if (why.a && why.b)
         why.backward = compare(c, why.graph, ROLE_BACKWARD, why.b, why.a);
     return why;
 }

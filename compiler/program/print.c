@@ -1,4 +1,4 @@
-// A program as text for people: what `cleave show plan` prints.
+// A program as text for people: what `cleave show schedule` prints.
 #include "program/program.h"
 #include "base/text.h"
 #include <inttypes.h>
@@ -69,18 +69,17 @@ static void print_kernels(const Program *p, FILE *out)
     }
 }
 
-static void print_launch(const Program *p, const Launch *l, FILE *out)
+static void print_launch(const Launch *l, FILE *out)
 {
-    const char *title = p->kernels[l->kernel].title;
     fprintf(out, "        ");
-    text_print_safe(out, title, (int)strlen(title));
+    text_print_safe(out, l->title, (int)strlen(l->title));
     fprintf(out, "  %" PRId64 " %s", l->items, l->item_kind == ITEMS_IMAGES ? "images" : "jobs");
     for (int i = 0; i < l->tensor_count; i++)
         fprintf(out, "%s t%d", i == l->tensor_count - l->writes ? " ->" : i ? "" : " ", l->tensors[i]);
     fputc('\n', out);
 }
 
-static void print_command(const Program *p, const Sequence *s, int index, FILE *out)
+void program_print_command(const Sequence *s, int index, FILE *out)
 {
     static const char *const words[] = { "chain", "group", "copy" };
     const Command *c = &s->commands[index];
@@ -96,7 +95,7 @@ static void print_command(const Program *p, const Sequence *s, int index, FILE *
     }
     fputc('\n', out);
     for (int i = 0; i < c->count; i++)
-        print_launch(p, &s->launches[c->first + i], out);
+        print_launch(&s->launches[c->first + i], out);
 }
 
 static void print_ports(const char *what, const ProgramPort *ports, int count, FILE *out)
@@ -126,6 +125,6 @@ void program_print(const Program *p, FILE *out)
         print_ports("input", s->inputs, s->input_count, out);
         print_ports("output", s->outputs, s->output_count, out);
         for (int k = 0; k < s->command_count; k++)
-            print_command(p, s, k, out);
+            program_print_command(s, k, out);
     }
 }

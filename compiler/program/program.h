@@ -106,7 +106,7 @@ typedef struct {
 // CUDA: extern "C" __global__ void symbol(t0, t1, ...), a pointer for each of the launch's tensors.
 typedef struct {
     const char *symbol;            // "k12_conv3": index and escaped name, no user text otherwise
-    const char *title;             // "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"
+    const char *title;             // of the launch that it was made for; others may share it
     const char *body;              // which body of kernels/ it was made from
     int         unit;
     int64_t     scratch;           // CPU: bytes each worker needs
@@ -133,6 +133,7 @@ typedef struct {
     int64_t     items;             // CUDA: blocks, the product of the grid
     Grid        grid;              // CUDA
     int64_t     flops, bytes;      // of all items; bytes: compulsory traffic
+    const char *title;             // "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"
     const char *layer;             // "conv3"; "" for the loss
     const char *phase;             // "forward", "input gradient", "weight gradient", "update"
     SourcePlace *places;           // the lines of .net text it computes
@@ -228,7 +229,8 @@ typedef struct Program {
 
 // Readable text: devices, buffers, parameters, kernels (titles), commands with who waits for whom.
 void program_print(const Program *p, FILE *out);
-void program_print_json(const Program *p, FILE *out);
+// One command of a sequence, as program_print does.
+void program_print_command(const Sequence *s, int command, FILE *out);
 // True if the program can be run: indices in range, tensors inside buffers, buffers inside arenas,
 // live buffers disjoint, guards in place, launches only touch tensors of their device, copies
 // cross devices between equal shapes, waits point backwards, every value is written before it is

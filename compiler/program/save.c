@@ -1,12 +1,11 @@
-// Writes a program as one JSON document, by the tables of schema.h: for program_load, for
-// `compile -o` and, without the kernel texts, for `show plan --json`.
+// Writes a program as one JSON document, by the tables of schema.h: for program_load and `compile -o`.
 #include "program/schema.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *save_record(const Record *r, const char *base, bool texts);
+static json_t *save_record(const Record *r, const char *base);
 
 // JSON holds UTF-8 only. A path may be anything: bytes that are no UTF-8 become '?'.
 static json_t *save_text(const char *text)
@@ -41,12 +40,11 @@ static json_t *save_ints(const int *values, int count)
     return list;
 }
 
-static json_t *save_array(const Field *f, const char *elements, int count, bool texts)
+static json_t *save_array(const Field *f, const char *elements, int count)
 {
     json_t *list = json_array();
     for (int i = 0; i < count; i++)
-        json_array_append_new(list, save_record(f->record, elements + (size_t)i * f->record->size,
-                                                texts));
+        json_array_append_new(list, save_record(f->record, elements + (size_t)i * f->record->size));
     return list;
 }
 
@@ -66,7 +64,7 @@ static json_t *save_port(const int *tensors)
     return save_ints(tensors, count);
 }
 
-static json_t *save_field(const Field *f, const char *base, bool texts)
+static json_t *save_field(const Field *f, const char *base)
 {
     const void *at = base + f->at;
     int count;                             // meaningful for arrays only
@@ -86,8 +84,8 @@ static json_t *save_field(const Field *f, const char *base, bool texts)
         const Shape *s = at;
         return save_longs((int64_t[]){ s->n, s->c, s->h, s->w }, 4);
     }
-    case FIELD_STRUCT:    return save_record(f->record, at, texts);
-    case FIELD_ARRAY:     return save_array(f, *(const char *const *)at, count, texts);
+    case FIELD_STRUCT:    return save_record(f->record, at);
+    case FIELD_ARRAY:     return save_array(f, *(const char *const *)at, count);
     case FIELD_INTS:      return save_ints(*(const int *const *)at, count);
     case FIELD_FEW_INTS:  return save_ints(at, count);
     case FIELD_FEW_LONGS: return save_longs(at, count);
@@ -96,22 +94,21 @@ static json_t *save_field(const Field *f, const char *base, bool texts)
     return NULL;
 }
 
-static json_t *save_record(const Record *r, const char *base, bool texts)
+static json_t *save_record(const Record *r, const char *base)
 {
     json_t *object = json_object();
     for (const Field *f = r->fields; f->key; f++)
-        if (texts || strcmp(f->key, "text"))
-            json_object_set_new(object, f->key, save_field(f, base, texts));
+        json_object_set_new(object, f->key, save_field(f, base));
     return object;
 }
 
 // jansson's calls take NULL for a failed allocation and pass it on, so one check is enough: a
 // member that is missing would make program_load refuse the file, never misread it.
-static bool save_program(const Program *p, FILE *out, bool texts)
+static bool save_program(const Program *p, FILE *out)
 {
     json_t *object = json_object();
     json_object_set_new(object, "cleave_program", json_integer(PROGRAM_VERSION));
-    json_t *body = save_record(&record_program, (const char *)p, texts);
+    json_t *body = save_record(&record_program, (const char *)p);
     json_object_update(object, body);
     bool good = object && body
         && json_dumpf(object, out, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0
@@ -123,13 +120,8 @@ static bool save_program(const Program *p, FILE *out, bool texts)
 
 bool program_save(const Program *p, FILE *out, char err[PROGRAM_ERROR])
 {
-    if (save_program(p, out, true) && fflush(out) == 0)
+    if (save_program(p, out) && fflush(out) == 0)
         return true;
     snprintf(err, PROGRAM_ERROR, "the program cannot be written: disk full or out of memory");
     return false;
-}
-
-void program_print_json(const Program *p, FILE *out)
-{
-    save_program(p, out, false);
 }

@@ -1,0 +1,31 @@
+#!/bin/sh
+# The text of `cleave doctor`, what differs between machines masked; and without a compiler or a cache.
+cleave=$1
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+XDG_CACHE_HOME=$folder
+export XDG_CACHE_HOME
+mask() {
+    sed -e 's/^cpu       .*, [0-9]* threads$/cpu       MODEL, N threads/' \
+        -e 's/^target    cpu:[a-z0-9]*: [0-9]* floats a register, [0-9]* registers$/target    cpu:SET: N floats a register, N registers/' \
+        -e 's/^compiler  .* = \/.* [0-9]* [0-9]* *$/compiler  WORDS = PATH SIZE TIME/' \
+        -e "s|$folder|FOLDER|; s/[0-9]* bytes of at most [0-9]*/B bytes of at most M/"
+}
+expect() { diff -u - "$folder/got" || exit 1; }
+report() { "$cleave" doctor > "$folder/out" 2>&1; code=$?; { mask < "$folder/out"; echo "exit $code"; } > "$folder/got"; }
+
+report; expect <<'TEXT'
+cpu       MODEL, N threads
+target    cpu:SET: N floats a register, N registers
+compiler  WORDS = PATH SIZE TIME
+cache     FOLDER/cleave: 0 entries, B bytes of at most M
+exit 0
+TEXT
+chmod 777 "$folder/cleave"
+CC=/nowhere/cc report; expect <<'TEXT'
+cpu       MODEL, N threads
+target    cpu:SET: N floats a register, N registers
+compiler  missing: no C compiler: CC names a program that is not there: /nowhere/cc
+cache     FOLDER/cleave: not used, it can be written by others
+exit 4
+TEXT
