@@ -4,6 +4,8 @@
 #include "emit/emit.h"
 #include "runtime/cache.h"
 #include "runtime/cpu/compile.h"
+#include "runtime/cuda/nvrtc.h"
+#include "runtime/cuda/sass.h"
 #include <sched.h>
 #include <string.h>
 
@@ -35,6 +37,21 @@ static bool print_compiler(void)
     return found;
 }
 
+// Both are needed by who looks at CUDA only: nothing fails without them.
+static void print_cuda(void)
+{
+    Nvrtc n;
+    char path[PATH_MAX], err[DEVICE_ERROR];
+    if (nvrtc_find(&n, err) && nvrtc_load(&n, err))
+        printf("nvrtc     %d.%d, %s\n", n.major, n.minor, n.path);
+    else
+        printf("nvrtc     missing: %s\n", err);
+    if (sass_find_nvdisasm(path, err))
+        printf("nvdisasm  %s\n", path);
+    else
+        printf("nvdisasm  missing: %s\n", err);
+}
+
 static void print_cache(void)
 {
     Cache c;
@@ -59,6 +76,7 @@ int verb_doctor(int argc, char **argv)
         return code;
     print_cpu();
     bool found = print_compiler();
+    print_cuda();
     print_cache();
     return found ? EXIT_OK : EXIT_MACHINE;
 }
