@@ -31,7 +31,8 @@ typedef struct {
 #define SHOW_COLOUR(v)  { "color", OPTION_TEXT, v, "WHEN", "colour: auto, always or never", "auto" }
 #define WITH_NET(v)     { "net", OPTION_TEXT, v, "NAME", "which net of the file", \
                           "the one that `train` names" }
-#define WITH_TARGET(v)  { "target", OPTION_TEXT, v, "TARGET", "cpu[:sse2|avx2|avx512|neon]", \
+#define WITH_TARGET(v)  { "target", OPTION_TEXT, v, "TARGET", \
+                          "cpu:sse2|avx2|avx512|neon, cuda:sm_80|86|89|90a[:fp32|bf16]", \
                           "this machine's best" }
 #define WITH_BATCH(v)   { "batch", OPTION_COUNT, v, "N", "images a step", "the file's" }
 #define WITH_STEPS(v)   { "steps", OPTION_COUNT, v, "N", "stop after so many steps", "the file's" }

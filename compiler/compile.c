@@ -28,7 +28,8 @@ static const Target *find_target(Compilation *c, const CompileOptions *o)
 {
     const Target *t = o->target ? target_find(o->target) : target_native();
     if (!t)
-        snprintf(c->err, sizeof c->err, "unknown target '%s'", o->target ? o->target : "native");
+        snprintf(c->err, sizeof c->err, "unknown target '%s': cpu:avx512, avx2, sse2 or neon; cuda:sm_80, "
+                 "sm_86, sm_89 or sm_90a, with :fp32 or :bf16 behind it if not tf32", o->target);
     return t;
 }
 

@@ -2,9 +2,13 @@
 #include "ir/target.h"
 #include <string.h>
 
-#define GPU(arch, capability)                                                               \
-    { .name = "cuda:" arch, .kind = TARGET_CUDA, .vector = 4, .flags = "--gpu-architecture=" arch, \
-      .compute = capability, .matrix = ELEMENT_TF32 }
+#define PRECISION(arch, capability, suffix, element, width)                                      \
+    { .name = "cuda:" arch suffix, .kind = TARGET_CUDA, .vector = width, .compute = capability, \
+      .flags = "--gpu-architecture=" arch, .matrix = element }
+#define GPU(arch, capability)                                                                    \
+    PRECISION(arch, capability, "", ELEMENT_TF32, 4),                                            \
+    PRECISION(arch, capability, ":fp32", ELEMENT_FLOAT, 4),                                      \
+    PRECISION(arch, capability, ":bf16", ELEMENT_BF16, 8)
 
 // Best first. Kernels are compiled on the machine that runs them, so these name features, not CPUs.
 static const Target targets[] = {
@@ -29,12 +33,12 @@ const Target *target_find(const char *name)
     return NULL;
 }
 
-Target target_with(const Target *gpu, Element matrix)
+const Target *target_with(const Target *gpu, Element matrix)
 {
-    Target t = *gpu;
-    t.matrix = matrix;
-    t.vector = 16 / element_bytes(matrix);
-    return t;
+    for (int i = 0; i < TARGETS; i++)
+        if (targets[i].kind == gpu->kind && targets[i].compute == gpu->compute && targets[i].matrix == matrix)
+            return &targets[i];
+    return NULL;
 }
 
 const Target *target_native(void)

@@ -7,7 +7,7 @@
 typedef enum { TARGET_CPU, TARGET_CUDA, TARGET_KINDS } TargetKind;
 
 typedef struct Target {
-    const char *name;          // "cpu:avx512", "cuda:sm_90a"
+    const char *name;          // "cpu:avx512", "cuda:sm_90a:bf16"
     TargetKind  kind;
     int         vector;        // elements that stand side by side: floats of a register on a CPU,
                                // what contractions read of a 16-byte access on a GPU
@@ -20,8 +20,9 @@ typedef struct Target {
 
 // The best one this machine's CPU runs, found at run time (CPUID), never at build time.
 const Target *target_native(void);
-// "avx2" and "cpu:avx2", "sm_80" and "cuda:sm_80" are the same; NULL: unknown.
+// "avx2" and "cpu:avx2", "sm_80" and "cuda:sm_80" are the same; GPUs compute in tf32 unless the name
+// goes on ":fp32" or ":bf16". NULL: unknown.
 const Target *target_find(const char *name);
-// The same GPU with another precision: fp32 (ELEMENT_FLOAT), tf32 (what target_find gives), bf16.
-Target target_with(const Target *gpu, Element matrix);
+// The same GPU with another precision; NULL for CPUs, which have floats only.
+const Target *target_with(const Target *gpu, Element matrix);
 #endif

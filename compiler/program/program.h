@@ -23,7 +23,7 @@ typedef struct { const char *path; int line, column; } SourcePlace;
 // A logical device. Physical ones are bound when a session opens.
 typedef struct {
     const char *name;              // "gpu0"
-    const char *target;            // "cpu:avx512", "cpu:avx2", "cpu:sse2", "cpu:neon", "cuda:sm_90a"
+    const char *target;            // "cpu:avx512", "cpu:avx2", "cpu:sse2", "cpu:neon", "cuda:sm_90a:bf16"
     int         vector;            // floats of a vector register of that target
     int64_t     arena_bytes;       // one allocation holds all buffers of this device
 } ProgramDevice;

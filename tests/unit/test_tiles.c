@@ -21,15 +21,15 @@ static double roofline(const CudaProblem *p, double macs_a_second)
 static void prices_respect_the_roofline(void **state)
 {
     (void)state;
-    Target tf32 = *target_find("sm_90a"), bf16 = target_with(&tf32, ELEMENT_BF16);
-    CudaChoice a = choose_tile(&tf32, &conv3), b = choose_tile(&bf16, &conv3);
+    const Target *tf32 = target_find("sm_90a"), *bf16 = target_find("cuda:sm_90a:bf16");
+    CudaChoice a = choose_tile(tf32, &conv3), b = choose_tile(bf16, &conv3);
     assert_true(a.best.seconds > roofline(&conv3, 132 * 1.7e9 * 1024 * 0.62));
     assert_true(a.best.seconds < 3 * roofline(&conv3, 132 * 1.7e9 * 1024 * 0.62));
     assert_true(b.best.seconds < a.best.seconds);
     assert_true(a.best.seconds <= a.second.seconds);
     CudaProblem starved = conv3;
     starved.unique_bytes = 1e12;
-    CudaPrice p = tile_price(&tf32, &starved, &a.best.tile);
+    CudaPrice p = tile_price(tf32, &starved, &a.best.tile);
     assert_int_equal(p.limiter, LIMIT_DRAM);
     assert_true(p.seconds > 1e12 / 3.0e12);
 }
@@ -55,12 +55,13 @@ static void choices_are_legal(void **state)
     static const int64_t sizes[] = { 1, 7, 16, 100, 1000, 50000 };
     static const char *const gpus[] = { "sm_80", "sm_86", "sm_89", "sm_90a" };
     for (int i = 0; i < 4 * 3 * 4 * 6; i++) {
-        Target t = target_with(target_find(gpus[i % 4]), (Element)(i / 4 % 3));
-        CudaProblem p = { .m = sizes[i % 6], .n = sizes[i / 6 % 6], .k = sizes[i / 36 % 6], .groups = 1 + i % 2,
+        const Target *t = target_with(target_find(gpus[i % 4]), (Element)(i / 4 % 3));
+        CudaProblem p = { .m = sizes[i % 6], .n = sizes[i / 6 % 6], .k = sizes[i / 36 % 6],
+                          .groups = 1 + i % 2,
                           .a_along_k = i / 12 % 2, .b_along_k = i / 24 % 2, .may_split = i % 5 == 0,
                           .unique_bytes = 1e6, .epilogue_bytes = 4 };
-        CudaChoice c = choose_tile(&t, &p);
-        assert_true(isfinite(c.best.seconds) && tile_is_legal(&t, &p, &c.best.tile));
+        CudaChoice c = choose_tile(t, &p);
+        assert_true(isfinite(c.best.seconds) && tile_is_legal(t, &p, &c.best.tile));
         assert_true(tile_threads(&c.best.tile) <= 256 && c.best.blocks_a_sm >= 1);
         assert_true(p.may_split || c.best.tile.split == 1);
     }

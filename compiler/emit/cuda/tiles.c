@@ -94,7 +94,8 @@ bool tile_is_legal(const Target *target, const CudaProblem *p, const CudaTile *t
 static double registers_of(const Target *target, const CudaProblem *p, const CudaTile *t)
 {
     double fragments = (t->warp_m / 16.0 * 4 + t->warp_n / 8.0 * 2) * 1.3;
-    double pieces = p->a_along_k ? (double)t->m * t->k * element_bytes(target->matrix) / 16 / tile_threads(t) : 2;
+    double stage = (double)t->m * t->k * element_bytes(target->matrix);
+    double pieces = p->a_along_k ? stage / 16 / tile_threads(t) : 2;
     return ceil((t->warp_m * t->warp_n / 32.0 + fragments + 52 + 2 * pieces) / 8) * 8;
 }
 
@@ -122,13 +123,12 @@ static Step step_of(const GpuModel *g, const Target *target, const CudaProblem *
     double stage = (double)(t->m + t->n) * t->k * size, row_bytes = (double)t->k * size;
     double products = (double)t->warp_m * t->warp_n * t->k / (16 * 8 * (size == 4 ? 8 : 16));
     bool by_rows = p->a_along_k && p->b_along_k;
-    double loads = (by_rows ? t->warp_m / 16.0 + t->warp_n / 16.0 : t->warp_m / 16.0 * 4 + t->warp_n / 8.0 * 2)
-                 * row_bytes / 32;
+    double loads = by_rows ? t->warp_m / 16.0 + t->warp_n / 16.0 : t->warp_m / 16.0 * 4 + t->warp_n / 8.0 * 2;
     if (target->matrix == ELEMENT_FLOAT)
         products *= 32;                          // FFMA: one product of a lane an instruction
     Step s = { (double)t->m * t->n * t->k / macs_a_clock(g, target->matrix), LIMIT_MATH };
     raise(&s, (warps * (t->warp_m + t->warp_n) * row_bytes + stage) / 128, LIMIT_SHARED);
-    raise(&s, warps * (products + loads + stage / 16 / (warps * 32) * 6 + 40) / 4, LIMIT_ISSUE);
+    raise(&s, warps * (products + loads * row_bytes / 32 + stage / 16 / (warps * 32) * 6 + 40) / 4, LIMIT_ISSUE);
     raise(&s, stage * g->sms / g->l2, LIMIT_L2);
     return s;
 }
@@ -159,7 +159,8 @@ CudaPrice tile_price(const Target *target, const CudaProblem *p, const CudaTile 
     double last = fmax(s.clocks * rest_blocks, (double)LATENCY / (t->stages - 1));
     double output = t->split > 1 ? 4 : p->epilogue_bytes;
     double epilogue = (double)t->m * t->n * output / (g->dram / g->sms / g->clock);
-    double clocks = waves * (steps * together + LATENCY + PROLOGUE + epilogue * blocks * (blocks > 1 ? 0.5 : 1));
+    double overlapped = epilogue * blocks * (blocks > 1 ? 0.5 : 1);
+    double clocks = waves * (steps * together + LATENCY + PROLOGUE + overlapped);
     if (rest > 0)
         clocks += steps * last + LATENCY + PROLOGUE + epilogue * rest_blocks;
     double dram = (p->unique_bytes + split_bytes(p, t) / 2) / g->dram;

@@ -15,7 +15,8 @@ typedef struct {
     int     groups;
     bool    a_along_k, b_along_k;  // 16 neighbouring bytes of the operand have the same m (n)
     bool    may_split;             // the body can leave partial sums
-    double  unique_bytes;          // what must cross DRAM at least: operands, results, what the epilogue reads
+    double  unique_bytes;          // what must cross DRAM at least: operands, results, what the epilogue
+                                   // reads
     double  epilogue_bytes;        // of an output: what the epilogue reads and stores
 } CudaProblem;
 
