@@ -123,12 +123,14 @@ static Step step_of(const GpuModel *g, const Target *target, const CudaProblem *
     double stage = (double)(t->m + t->n) * t->k * size, row_bytes = (double)t->k * size;
     double products = (double)t->warp_m * t->warp_n * t->k / (16 * 8 * (size == 4 ? 8 : 16));
     bool by_rows = p->a_along_k && p->b_along_k;
-    double loads = by_rows ? t->warp_m / 16.0 + t->warp_n / 16.0 : t->warp_m / 16.0 * 4 + t->warp_n / 8.0 * 2;
+    double loads = by_rows ? t->warp_m / 16.0 + t->warp_n / 16.0
+                           : t->warp_m / 16.0 * 4 + t->warp_n / 8.0 * 2;
     if (target->matrix == ELEMENT_FLOAT)
         products *= 32;                          // FFMA: one product of a lane an instruction
     Step s = { (double)t->m * t->n * t->k / macs_a_clock(g, target->matrix), LIMIT_MATH };
     raise(&s, (warps * (t->warp_m + t->warp_n) * row_bytes + stage) / 128, LIMIT_SHARED);
-    raise(&s, warps * (products + loads * row_bytes / 32 + stage / 16 / (warps * 32) * 6 + 40) / 4, LIMIT_ISSUE);
+    double copies = stage / 16 / (warps * 32) * 6;
+    raise(&s, warps * (products + loads * row_bytes / 32 + copies + 40) / 4, LIMIT_ISSUE);
     raise(&s, stage * g->sms / g->l2, LIMIT_L2);
     return s;
 }
