@@ -36,35 +36,56 @@ static void print_line(const Predict *p, const char *path, const float *scores, 
     free(taken);
 }
 
-// All files, a batch at a time; a file that cannot be read is reported and passed over.
-static int predict_files(Session *s, const Predict *p, const Data *d, float *images, float *scores)
+// Room for a batch.
+typedef struct { float *images, *scores, *sums; bool *there; } Room;
+
+// One batch of files, `count` of them from number `first` on: every view of each through the net,
+// the probabilities averaged. A file that cannot be read is reported; there[i] is false then.
+static bool predict_batch(Session *s, const Data *d, Reader *r, int first, int count, Room *room)
 {
     const Sequence *q = &session_program(s)->sequences[0];
-    size_t image = (size_t)shape_item(q->inputs[0].shape), classes = (size_t)shape_item(q->outputs[0].shape);
-    Reader r = { .file = NULL };
-    FeedKey key = { .seed = 0 };
+    size_t image = (size_t)shape_item(q->inputs[0].shape), all = (size_t)shape_count(q->outputs[0].shape);
+    const float *inputs[] = { room->images };
     char err[DATA_ERROR];
+    memset(room->sums, 0, all * sizeof *room->sums);
+    memset(room->images, 0, (size_t)q->batch * image * sizeof *room->images);
+    for (FeedKey key = { .view = 0 }; key.view < d->test.views; key.view++) {
+        for (int i = 0, label; i < count; i++) {
+            float *to = room->images + (size_t)i * image;
+            if (key.view && !room->there[i])
+                continue;
+            room->there[i] = feed_sample(&d->test, r, &key, first + i, to, &label, err);
+            if (!room->there[i])
+                fprintf(stderr, "cleave: %s\n", err);
+        }
+        if (!session_run(s, 0, inputs, NULL, NULL, err) || !session_read_output(s, 0, 0, room->scores, err)) {
+            fprintf(stderr, "cleave: %s\n", err);
+            return false;
+        }
+        for (size_t i = 0; i < all; i++)
+            room->sums[i] += room->scores[i] / (float)d->test.views;
+    }
+    return true;
+}
+
+// All files, a batch at a time; one that cannot be read is passed over.
+static int predict_files(Session *s, const Predict *p, const Data *d, Room *room)
+{
+    const Sequence *q = &session_program(s)->sequences[0];
+    size_t classes = (size_t)shape_item(q->outputs[0].shape);
+    Reader r = { .file = NULL };
     int code = EXIT_OK;
     for (int first = 0; first < p->path_count && code != EXIT_RUN; first += q->batch) {
-        bool there[q->batch];
         int count = p->path_count - first < q->batch ? p->path_count - first : q->batch;
-        memset(images, 0, (size_t)q->batch * image * sizeof *images);
-        for (int i = 0, label; i < count; i++) {
-            there[i] = feed_sample(&d->test, &r, &key, first + i, images + (size_t)i * image, &label, err);
-            if (!there[i]) {
-                fprintf(stderr, "cleave: %s\n", err);
-                code = EXIT_INPUT;
-            }
-        }
-        const float *inputs[] = { images };
-        if (!session_run(s, 0, inputs, NULL, NULL, err) || !session_read_output(s, 0, 0, scores, err)) {
-            fprintf(stderr, "cleave: %s\n", err);
+        if (!predict_batch(s, d, &r, first, count, room)) {
             code = EXIT_RUN;
             break;
         }
         for (int i = 0; i < count; i++)
-            if (there[i])
-                print_line(p, p->paths[first + i], scores + (size_t)i * classes, (int)classes);
+            if (room->there[i])
+                print_line(p, p->paths[first + i], room->sums + (size_t)i * classes, (int)classes);
+            else
+                code = EXIT_INPUT;
     }
     reader_free(&r);
     return code;
@@ -81,21 +102,29 @@ static int predict_with(Compilation *c, Predict *p)
     int code = EXIT_INPUT;
     const Sequence *q = &c->program->sequences[0];
     DataOptions o = { .recipe = &c->recipe.data, .image = q->inputs[0].shape };
-    float *images = calloc((size_t)shape_count(q->inputs[0].shape), sizeof *images);
-    float *scores = calloc((size_t)shape_count(q->outputs[0].shape), sizeof *scores);
+    size_t outputs = (size_t)shape_count(q->outputs[0].shape);
+    Room room = { calloc((size_t)shape_count(q->inputs[0].shape), sizeof(float)),
+                  calloc(outputs, sizeof(float)), calloc(outputs, sizeof(float)),
+                  calloc((size_t)q->batch, sizeof(bool)) };
     o.image.n = 1;
     if (!checkpoint_data(p->weights, &p->from, err) || !checkpoint_load(s, p->weights, NULL, err)) {
         fprintf(stderr, "cleave: %s\n", err);
     } else {
         o.mean = p->from.mean;
         o.mean_count = p->from.mean_count;
-        if (!data_open_files(&data, &o, p->paths, p->path_count, &at, err))
-            run_refuse(c, at, err, p->run.colour);
+        Refused no;
+        if (!data_accepts(o.recipe, &no))
+            run_refuse(c, &no, p->run.colour);
+        else if (!data_open_files(&data, &o, p->paths, p->path_count, &at, err))
+            run_fault(c, at, err, p->run.colour);
         else
-            code = images && scores ? predict_files(s, p, &data, images, scores) : EXIT_RUN;
+            code = room.images && room.scores && room.sums && room.there
+                   ? predict_files(s, p, &data, &room) : EXIT_RUN;
     }
-    free(images);
-    free(scores);
+    free(room.images);
+    free(room.scores);
+    free(room.sums);
+    free(room.there);
     data_close(&data);
     checkpoint_data_free(&p->from);
     session_close(s);

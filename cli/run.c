@@ -27,7 +27,19 @@ Session *run_open(const Compilation *c, const RunOptions *o)
     return s;
 }
 
-void run_refuse(Compilation *c, Span at, const char *text, const char *colour)
+void run_refuse(Compilation *c, const Refused *no, const char *colour)
+{
+    const Refusal *r = &refusals[no->what];
+    Diag d;
+    diag_open(&d, &c->arena);
+    d.sources = c->diag.sources;
+    d.source_count = c->diag.source_count;
+    diag_error(&d, no->at, r->code, "%s", r->message);
+    diag_help(&d, "%s", r->fix);
+    diag_print(&d, stderr, options_colour(colour, stderr));
+}
+
+void run_fault(Compilation *c, Span at, const char *text, const char *colour)
 {
     if (at.start < 0) {
         fprintf(stderr, "cleave: %s\n", text);
@@ -37,7 +49,7 @@ void run_refuse(Compilation *c, Span at, const char *text, const char *colour)
     diag_open(&d, &c->arena);
     d.sources = c->diag.sources;
     d.source_count = c->diag.source_count;
-    diag_error(&d, at, "E512", "%s", text);
+    diag_error(&d, at, "E514", "%s", text);
     diag_print(&d, stderr, options_colour(colour, stderr));
 }
 

@@ -4,6 +4,7 @@
 #include "cli/options.h"
 #include "cli/verb.h"
 #include "compile.h"
+#include "runtime/refusals.h"
 #include "runtime/session.h"
 
 typedef struct {
@@ -17,8 +18,10 @@ typedef struct {
 int      run_compile(Compilation *c, const RunOptions *o, unsigned modes);
 // Prints why when it returns NULL.
 Session *run_open(const Compilation *c, const RunOptions *o);
-// Prints a fault at its place in the .net file.
-void     run_refuse(Compilation *c, Span at, const char *text, const char *colour);
+// Prints what the runtime refuses in a legal file, with its fix.
+void     run_refuse(Compilation *c, const Refused *no, const char *colour);
+// Prints a fault of the data at the stage that names them.
+void     run_fault(Compilation *c, Span at, const char *text, const char *colour);
 const char *run_data_path(const RunOptions *o, const char *name);       // --data name=PATH; NULL
 char       *run_folder(const char *path, char *to, size_t size);        // of a file, without the slash
 #endif

@@ -60,6 +60,10 @@ static void told(void *context, const TrainReport *r)
         print_metrics(v, r);
         v->test_error = v->recipe->metric_count ? 1 - r->metrics[0] : -1;
         break;
+    case TRAIN_PRINTED:
+        printf("step %lld: loss %.4f", (long long)r->step, r->loss);
+        print_metrics(v, r);
+        break;
     case TRAIN_SAVED:
         printf("saved %s", r->text);
         break;
@@ -98,9 +102,13 @@ static bool open_data(Compilation *c, TrainVerb *v, const CheckpointData *from, 
         o.class_names = (const char *const *)from->class_names;
         o.class_count = from->class_count;
     }
-    if (data_open(data, &o, &at, err))
+    Refused no;
+    if (!data_accepts(o.recipe, &no))
+        run_refuse(c, &no, v->run.colour);
+    else if (data_open(data, &o, &at, err))
         return true;
-    run_refuse(c, at, err, v->run.colour);
+    else
+        run_fault(c, at, err, v->run.colour);
     return false;
 }
 
@@ -161,14 +169,13 @@ static int train_with(Compilation *c, TrainVerb *v)
 
 static int check_recipe(Compilation *c, TrainVerb *v)
 {
-    char err[TRAIN_ERROR];
-    Span at = NO_SPAN;
+    Refused no;
     if (!c->recipe.has_train) {
         fprintf(stderr, "cleave: %s has no train section\n", v->run.path);
         return EXIT_INPUT;
     }
-    if (!train_accepts(&c->recipe, &at, err)) {
-        run_refuse(c, at, err, v->run.colour);
+    if (!train_accepts(&c->recipe, &no)) {
+        run_refuse(c, &no, v->run.colour);
         return EXIT_INPUT;
     }
     v->recipe = &c->recipe.train;

@@ -1,162 +1,21 @@
-// Opens pipelines: stages become steps of a feed, sources are opened, shapes worked out, classes
-// matched, the mean computed, the cache made.
-#include "runtime/data/data.h"
+// Opens pipelines: sources are opened, shapes worked out, classes matched, the mean computed, the
+// cache made.
+#include "runtime/data/pipeline.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-// --- from stages to steps ------------------------------------------------------------------------
-
-static bool refuse(Span at, Span *out, char err[DATA_ERROR], const char *what)
+static bool fail_at(Span at, Span *out, char err[DATA_ERROR], const char *what)
 {
     *out = at;
     snprintf(err, DATA_ERROR, "%s", what);
     return false;
 }
 
-// size = 224 or 256x320 (rows x columns).
-static void stage_size(const Stage *s, FeedStep *step)
+static bool say_refused(const Refused *no, Span *at, char err[DATA_ERROR])
 {
-    const StageArg *size = stage_arg(s, "size");
-    bool pair = size && size->kind == ARG_DIMS && size->dim_count == 2;
-    step->height = size ? (int)(pair ? size->dims[0] : (int64_t)size->number) : 0;
-    step->width = pair ? (int)size->dims[1] : step->height;
-}
-
-static bool word_is(const Stage *s, const char *name, const char *word)
-{
-    const char *given = stage_text(s, name);
-    return given && !strcmp(given, word);
-}
-
-static bool step_of_stage(const Stage *s, bool floats, FeedStep *step, Span *at,
-                          char err[DATA_ERROR])
-{
-    step->span = s->at;
-    if (!strcmp(s->kind, "resize") || !strcmp(s->kind, "grey")) {
-        if (floats)
-            return refuse(s->at, at, err, "this stage works on bytes: it must stand before `scale` "
-                                          "and cannot be in `augment` or `views` after `center`");
-        step->kind = s->kind[0] == 'r' ? FEED_RESIZE : FEED_GREY;
-    } else if (!strcmp(s->kind, "crop")) {
-        step->kind = floats ? FEED_CROP_FLOATS : FEED_CROP;
-        step->at = word_is(s, "at", "random") ? CROP_RANDOM
-                   : word_is(s, "at", "corners") ? CROP_CORNERS : CROP_CENTER;
-    } else if (!strcmp(s->kind, "mirror")) {
-        step->kind = floats ? FEED_MIRROR_FLOATS : FEED_MIRROR;
-        step->both = word_is(s, "p", "both");
-        step->p = stage_number(s, "p");
-    } else {
-        snprintf(err, DATA_ERROR, "`%s` cannot be run yet", s->kind);
-        *at = s->at;
-        return false;
-    }
-    step->shorter = word_is(s, "side", "shorter");
-    stage_size(s, step);
-    if ((!strcmp(s->kind, "resize") || !strcmp(s->kind, "crop")) &&
-        (step->height < 1 || step->width < 1))
-        return refuse(s->at, at, err, "a size of at least 1 is needed");
-    return true;
-}
-
-// Adds the stages [first, count) of a pipeline to a feed.
-static bool add_stages(Feed *f, const Pipeline *p, int first, bool *floats, Span *at,
-                       char err[DATA_ERROR])
-{
-    for (int i = first; i < p->count; i++) {
-        const Stage *s = &p->stages[i];
-        if (!strcmp(s->kind, "scale")) {
-            double by = stage_number(s, "by");
-            f->by *= by;
-            f->add = f->add * by + stage_number(s, "add");
-            *floats = true;
-            for (int j = f->byte_steps; j < f->step_count; j++)
-                if (f->steps[j].kind == FEED_CENTER)
-                    return refuse(s->at, at, err, "`scale` must stand before `center` works");
-            continue;
-        }
-        if (f->step_count == FEED_STEPS)
-            return refuse(s->at, at, err, "too many stages");
-        FeedStep *step = &f->steps[f->step_count];
-        if (!step_of_stage(s, *floats, step, at, err))
-            return false;
-        step->stage = (uint32_t)f->step_count++;
-        f->byte_steps += !*floats;
-    }
-    return true;
-}
-
-static bool add_center(Feed *f, const Pipeline *center, bool *floats, Span *at,
-                       char err[DATA_ERROR])
-{
-    if (!center->count)
-        return true;
-    const Stage *s = &center->stages[0];
-    if (strcmp(s->kind, "mean") || center->count > 1)
-        return refuse(center->at, at, err, "only mean(pixel) and mean(channel) can be run");
-    if (f->step_count == FEED_STEPS)
-        return refuse(s->at, at, err, "too many stages");
-    f->steps[f->step_count++] = (FeedStep){ .kind = FEED_CENTER, .span = s->at };
-    *floats = true;
-    return true;
-}
-
-static bool draws_or_branches(const FeedStep *s)
-{
-    return s->at == CROP_RANDOM || s->at == CROP_CORNERS || s->kind == FEED_MIRROR ||
-           s->kind == FEED_MIRROR_FLOATS;
-}
-
-static bool is_hold(const Pipeline *p)
-{
-    return p->count && !strcmp(p->stages[0].kind, "hold");
-}
-
-// The steps of the training or of the test feed. A held-out test set goes through the training
-// pipeline's own stages first.
-static bool compile_feed(Feed *f, const DataRecipe *r, bool testing, Span *at, char err[DATA_ERROR])
-{
-    bool floats = false;
-    *f = (Feed){ .by = 1, .views = 1 };
-    if (!testing || is_hold(&r->test))
-        if (!add_stages(f, &r->train, 1, &floats, at, err))
-            return false;
-    if (testing && !add_stages(f, &r->test, 1, &floats, at, err))
-        return false;
-    if (!add_center(f, &r->center, &floats, at, err))
-        return false;
-    if (!add_stages(f, testing ? &r->views : &r->augment, 0, &floats, at, err))
-        return false;
-    f->fixed = 0;
-    while (f->fixed < f->byte_steps && !draws_or_branches(&f->steps[f->fixed]))
-        f->fixed++;
-    for (int i = 0; i < f->step_count; i++) {
-        const FeedStep *s = &f->steps[i];
-        f->views *= s->at == CROP_CORNERS ? 5 : s->both ? 2 : 1;
-        if (!testing && (s->at == CROP_CORNERS || s->both))
-            return refuse(s->span, at, err, "several views are for testing: use `views`");
-        if (testing && (s->at == CROP_RANDOM || (draws_or_branches(s) && s->at != CROP_CORNERS &&
-                                                 !s->both)))
-            return refuse(s->span, at, err, "a random stage cannot be in what is tested on");
-        if (s->kind == FEED_CENTER && f->fixed < f->byte_steps)
-            return refuse(s->span, at, err, "the mean needs `train` without random stages");
-    }
-    return true;
-}
-
-bool data_accepts(const DataRecipe *r, Span *at, char err[DATA_ERROR])
-{
-    Feed f;
-    const Pipeline *both[] = { &r->train, &r->test };
-    for (int i = 0; i < 2; i++)
-        if (both[i]->count && !(i == 1 && is_hold(both[i])) &&
-            !source_is_known(both[i]->stages[0].kind))
-            return refuse(both[i]->stages[0].at, at, err, "this source cannot be read yet");
-    if (r->train.count && is_hold(&r->train))
-        return refuse(r->train.at, at, err, "only `test` can be held out");
-    return (!r->train.count || compile_feed(&f, r, false, at, err)) &&
-           (!r->test.count || compile_feed(&f, r, true, at, err));
+    return fail_at(no->at, at, err, refusals[no->what].message);
 }
 
 // --- shapes --------------------------------------------------------------------------------------
@@ -298,9 +157,10 @@ static bool open_feed(Data *d, Feed *f, const DataOptions *o, bool testing, Span
 {
     const DataRecipe *r = o->recipe;
     const Pipeline *p = testing ? &r->test : &r->train;
-    bool held = testing && is_hold(p), holds = is_hold(&r->test);
-    if (!compile_feed(f, r, testing, at, err))
-        return false;
+    bool held = testing && pipeline_is_held(p), holds = pipeline_is_held(&r->test);
+    Refused no;
+    if (!feed_compile(f, r, testing, &no))
+        return say_refused(&no, at, err);
     f->source = testing && !held ? &d->test_source : &d->train_source;
     f->every = held || (holds && !testing) ? (int64_t)stage_number(&r->test.stages[0], "every") : 0;
     f->held = held;
@@ -308,7 +168,7 @@ static bool open_feed(Data *d, Feed *f, const DataOptions *o, bool testing, Span
     if (f->every)
         f->count = held ? f->count / f->every : f->count - f->count / f->every;
     if (f->count < 1)
-        return refuse(p->at, at, err, "too few samples to hold any out");
+        return fail_at(p->at, at, err, "too few samples to hold any out");
     f->label_map = f->source == &d->test_source ? d->label_map : NULL;
     f->classes = o->classes;
     if (!feed_shapes(f, at, err) || !check_image(f, o, p, testing, at, err))
@@ -333,9 +193,9 @@ static bool open_source(ImageSource *s, const DataOptions *o, const Pipeline *p,
 static bool open_sources(Data *d, const DataOptions *o, Span *at, char err[DATA_ERROR])
 {
     const DataRecipe *r = o->recipe;
-    bool test = o->test && r->test.count, held = test && is_hold(&r->test);
+    bool test = o->test && r->test.count, held = test && pipeline_is_held(&r->test);
     if ((o->train || held) && !r->train.count)
-        return refuse(r->at, at, err, "the data section has no `train`");
+        return fail_at(r->at, at, err, "the data section has no `train`");
     if ((o->train || held) &&
         !open_source(&d->train_source, o, &r->train, false, o->train_path, at, err))
         return false;
@@ -356,42 +216,63 @@ static bool open_sources(Data *d, const DataOptions *o, Span *at, char err[DATA_
     return map_classes(d, &d->test_source, err);
 }
 
-static const FeedStep *find_center(const Feed *f)
+static const FeedStep *find_step(const Feed *f, FeedStepKind kind)
 {
     for (int i = 0; i < f->step_count; i++)
-        if (f->steps[i].kind == FEED_CENTER)
+        if (f->steps[i].kind == kind)
             return &f->steps[i];
     return NULL;
+}
+
+// Principal components of the training set's colours, on the scale of the floats.
+static void set_colours(Feed *f, const ColourSums *sums)
+{
+    colour_components(sums, f->colours);
+    for (int i = 0; i < 3; i++)
+        for (int c = 0; c < 3; c++)
+            f->colours[i][c] *= f->by;
 }
 
 static bool make_mean(Data *d, const DataOptions *o, Span *at, char err[DATA_ERROR])
 {
     const Feed *f = d->has_train ? &d->train : &d->test;
-    const FeedStep *center = find_center(f);
-    if (!center)
+    const FeedStep *center = find_step(f, FEED_CENTER), *light = find_step(&d->train, FEED_LIGHT);
+    ColourSums colours = { .pixels = 0 };
+    if (light && (d->train.fixed_channels != 3 || d->train.image.c != 3))
+        return fail_at(light->span, at, err, "`light` needs images of three colours");
+    if (!center && light && !data_mean(f, false, o->skip_bad, o->threads, NULL, &colours, err))
+        return false;
+    if (!center) {
+        if (light)
+            set_colours(&d->train, &colours);
         return true;
+    }
     d->mean_shape = (Shape){ 1, f->fixed_channels, f->fixed_height, f->fixed_width };
     int64_t count = shape_item(d->mean_shape);
     d->mean = malloc((size_t)count * sizeof *d->mean);
     if (!d->mean)
-        return refuse(NO_SPAN, at, err, "out of memory for the mean image");
+        return fail_at(NO_SPAN, at, err, "out of memory for the mean image");
     if (d->has_test && (d->test.fixed_channels != f->fixed_channels ||
                         d->test.fixed_height != f->fixed_height ||
                         d->test.fixed_width != f->fixed_width))
-        return refuse(center->span, at, err, "training and test images differ in size where the "
+        return fail_at(center->span, at, err, "training and test images differ in size where the "
                                              "mean is subtracted");
     d->train.mean = d->test.mean = d->mean;
     if (o->mean) {
         if (o->mean_count != count)
-            return refuse(center->span, at, err, "the mean in the checkpoint has another shape");
+            return fail_at(center->span, at, err, "the mean in the checkpoint has another shape");
         memcpy(d->mean, o->mean, (size_t)count * sizeof *d->mean);
         return true;
     }
     if (!d->has_train)
-        return refuse(center->span, at, err, "the mean needs the training set or a checkpoint that "
+        return fail_at(center->span, at, err, "the mean needs the training set or a checkpoint that "
                                              "holds it");
-    bool per_channel = word_is(&o->recipe->center.stages[0], "of", "channel");
-    return data_mean(f, per_channel, o->skip_bad, o->threads, d->mean, err);
+    bool per_channel = stage_says(&o->recipe->center.stages[0], "of", "channel");
+    if (!data_mean(f, per_channel, o->skip_bad, o->threads, d->mean, light ? &colours : NULL, err))
+        return false;
+    if (light)
+        set_colours(&d->train, &colours);
+    return true;
 }
 
 bool data_open(Data *d, const DataOptions *o, Span *at, char err[DATA_ERROR])
@@ -399,7 +280,10 @@ bool data_open(Data *d, const DataOptions *o, Span *at, char err[DATA_ERROR])
     memset(d, 0, sizeof *d);
     *at = NO_SPAN;
     err[0] = 0;
-    if (!data_accepts(o->recipe, at, err) || !open_sources(d, o, at, err))
+    Refused no;
+    if (!data_accepts(o->recipe, &no))
+        return say_refused(&no, at, err);
+    if (!open_sources(d, o, at, err))
         return false;
     if (o->train && !open_feed(d, &d->train, o, false, at, err))
         return false;
@@ -417,8 +301,9 @@ bool data_open_files(Data *d, const DataOptions *o, char *const *paths, int coun
     *at = NO_SPAN;
     err[0] = 0;
     Feed *f = &d->test;
-    if (!data_accepts(o->recipe, at, err) || !compile_feed(f, o->recipe, true, at, err))
-        return false;
+    Refused no;
+    if (!data_accepts(o->recipe, &no) || !feed_compile(f, o->recipe, true, &no))
+        return say_refused(&no, at, err);
     bool greys = false;
     for (int i = 0; i < f->step_count; i++)
         greys |= f->steps[i].kind == FEED_GREY;

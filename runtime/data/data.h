@@ -2,7 +2,9 @@
 // because they share sources, classes and the mean.
 #ifndef RUNTIME_DATA_DATA_H
 #define RUNTIME_DATA_DATA_H
+#include "runtime/data/colour.h"
 #include "runtime/data/feed.h"
+#include "runtime/refusals.h"
 
 typedef struct {
     const DataRecipe *recipe;
@@ -45,10 +47,11 @@ bool data_open_files(Data *d, const DataOptions *o, char *const *paths, int coun
 
 // Which stages of a pipeline the runtime cannot do yet: false with the place and the reason.
 // Opens nothing, so that `train` can refuse a recipe before it compiles the net.
-bool data_accepts(const DataRecipe *recipe, Span *at, char err[DATA_ERROR]);
+bool data_accepts(const DataRecipe *recipe, Refused *no);
 
-// The mean of the training images, computed with `threads` threads; the sum is one of integers, so
-// their number changes nothing. data_open calls it when a `center` asks for it.
+// The mean of the training images and the sums of their colours (either may be NULL), computed with
+// `threads` threads; the sums are of integers, so their number changes nothing. data_open calls it
+// when a `center` or a `light` asks for it.
 bool data_mean(const Feed *f, bool per_channel, bool skip_bad, int threads, float *mean,
-               char err[DATA_ERROR]);
+               ColourSums *colours, char err[DATA_ERROR]);
 #endif

@@ -201,6 +201,22 @@ static void mirror_floats(float *x, int64_t rows, int width)
         }
 }
 
+// The same for every pixel of an image: a random multiple of each component.
+static void light_floats(const FeedStep *step, const FeedKey *key, int64_t index, const double colours[3][3],
+                         float *x, size_t plane)
+{
+    DrawKey draw = key_of(step, key, index, DRAW_LIGHT);
+    double add[3] = { 0, 0, 0 };
+    for (uint32_t i = 0; i < 3; i++) {
+        double alpha = step->p * draw_normal(&draw, i);
+        for (int c = 0; c < 3; c++)
+            add[c] += alpha * colours[i][c];
+    }
+    for (int c = 0; c < 3; c++)
+        for (size_t k = 0; k < plane; k++)
+            x[(size_t)c * plane + k] += (float)add[c];
+}
+
 static void apply_floats(const Feed *f, float *x, int height, int width, const FeedKey *key,
                          int64_t index, int view)
 {
@@ -216,6 +232,8 @@ static void apply_floats(const Feed *f, float *x, int height, int width, const F
         } else if (step->kind == FEED_CROP_FLOATS) {
             crop_place(step, key, index, digit, height, width, &top, &left);
             crop_floats(x, channels, &height, &width, top, left, step->height, step->width);
+        } else if (step->kind == FEED_LIGHT) {
+            light_floats(step, key, index, f->colours, x, (size_t)height * (size_t)width);
         } else if (mirrored(step, key, index, digit)) {
             mirror_floats(x, (int64_t)channels * height, width);
         }

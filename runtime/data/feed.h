@@ -10,7 +10,7 @@ enum { FEED_STEPS = 32 };
 
 typedef enum {
     FEED_RESIZE, FEED_CROP, FEED_MIRROR, FEED_GREY,       // on bytes
-    FEED_CENTER, FEED_CROP_FLOATS, FEED_MIRROR_FLOATS     // after the change to floats
+    FEED_CENTER, FEED_CROP_FLOATS, FEED_MIRROR_FLOATS, FEED_LIGHT     // after the change to floats
 } FeedStepKind;
 
 typedef enum { CROP_CENTER, CROP_RANDOM, CROP_CORNERS } CropAt;
@@ -20,7 +20,7 @@ typedef struct {
     int          height, width;      // resize, crop
     bool         shorter;            // resize: `height` is that of the shorter side
     CropAt       at;
-    double       p;                  // mirror: probability
+    double       p;                  // mirror: probability; light: deviation
     bool         both;               // mirror: as two views
     uint32_t     stage;              // number of the stage: keys its random draws
     Span         span;
@@ -50,6 +50,7 @@ typedef struct Feed {
     Shape        image;              // what comes out: n = 1
     int          views;              // 1, or so many different views of each sample (testing)
     const float *mean;               // FEED_CENTER subtracts it; shape of the image there
+    double       colours[3][3];      // FEED_LIGHT adds random multiples of these: red, green, blue
     FeedCache    cache;
 } Feed;
 

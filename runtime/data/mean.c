@@ -1,5 +1,5 @@
-// The mean over the training images: bytes summed in integers, each thread over every n-th sample,
-// so the result does not depend on how many threads there are.
+// The mean and the colours of the training images: bytes summed in integers, each thread over every
+// n-th sample, so the result does not depend on how many threads there are.
 #include "runtime/data/data.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +11,8 @@ typedef struct {
     bool        skip_bad;
     int64_t     first, stride;       // samples first, first + stride, ...
     uint64_t   *sums;                // per element of the image
+    ColourSums  colours;
+    bool        in_colour;           // whether those are wanted
     int64_t     used;                // samples summed
     bool        ok;
     int64_t     failed_at;           // sample that could not be read
@@ -28,6 +30,8 @@ static void *mean_run(void *context)
         if (feed_bytes(j->feed, &r, i, &label, j->err)) {
             for (size_t k = 0; k < item; k++)
                 j->sums[k] += r.image.pixels[k];
+            if (j->in_colour)
+                colour_add(&j->colours, r.image.pixels, (int64_t)item / 3);
             j->used++;
         } else if (!j->skip_bad) {
             j->ok = false;
@@ -56,7 +60,7 @@ static bool mean_finish(const Feed *f, bool per_channel, MeanJob *jobs, int thre
     for (int t = 1; t < threads; t++)
         for (size_t k = 0; k < item; k++)
             sums[k] += jobs[t].sums[k];
-    for (size_t c = 0; c < (size_t)f->fixed_channels; c++) {
+    for (size_t c = 0; mean && c < (size_t)f->fixed_channels; c++) {
         uint64_t all = 0;
         for (size_t k = 0; k < plane; k++)
             all += sums[c * plane + k];
@@ -70,7 +74,7 @@ static bool mean_finish(const Feed *f, bool per_channel, MeanJob *jobs, int thre
 }
 
 bool data_mean(const Feed *f, bool per_channel, bool skip_bad, int threads, float *mean,
-               char err[DATA_ERROR])
+               ColourSums *colours, char err[DATA_ERROR])
 {
     size_t item = (size_t)f->fixed_channels * (size_t)f->fixed_height * (size_t)f->fixed_width;
     threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
@@ -83,7 +87,7 @@ bool data_mean(const Feed *f, bool per_channel, bool skip_bad, int threads, floa
     int started = 0;
     for (int t = 0; ok && t < threads; t++) {
         jobs[t] = (MeanJob){ .feed = f, .skip_bad = skip_bad, .first = t, .stride = threads,
-                             .sums = sums + item * (size_t)t, .ok = true };
+                             .sums = sums + item * (size_t)t, .in_colour = colours != NULL, .ok = true };
         if (t > 0 && started == t - 1 && !pthread_create(&ids[t], NULL, mean_run, &jobs[t]))
             started = t;
     }
@@ -98,6 +102,8 @@ bool data_mean(const Feed *f, bool per_channel, bool skip_bad, int threads, floa
             first_failed = jobs[t].failed_at;
             memcpy(err, jobs[t].err, DATA_ERROR);
         }
+    for (int t = 0; ok && colours && t < threads; t++)
+        colour_join(colours, &jobs[t].colours);
     ok = ok && first_failed == INT64_MAX && mean_finish(f, per_channel, jobs, threads, mean, err);
     free(sums);
     free(jobs);

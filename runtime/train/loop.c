@@ -7,6 +7,7 @@
 #include "runtime/train/lock.h"
 #include "runtime/train/log.h"
 #include "runtime/train/memory.h"
+#include "runtime/train/result.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,20 +73,9 @@ static bool update_rates(Run *r)
 
 static void fill_report(const Run *r, const SessionResult *sum, TrainReport *report)
 {
-    double images = sum->images > 0 ? sum->images : 1;
     report->epoch = r->epoch;
     report->epochs = r->o->epochs ? r->o->epochs : r->recipe->epochs;
-    report->loss = sum->loss / images;
-    for (int i = 0; i < r->recipe->metric_count && i < SESSION_METRICS; i++)
-        report->metrics[i] = sum->metrics[i] / images;
-}
-
-static void add_result(SessionResult *sum, const SessionResult *one)
-{
-    sum->loss += one->loss;
-    sum->images += one->images;
-    for (int i = 0; i < SESSION_METRICS; i++)
-        sum->metrics[i] += one->metrics[i];
+    result_means(sum, r->recipe, report);
 }
 
 static void tell(const Run *r, const TrainReport *report)
@@ -103,45 +93,6 @@ static double score_of(const Run *r, const TrainReport *report)
 
 // --- testing ------------------------------------------------------------------------------------
 
-static bool test_batches(Session *s, int sequence, Loader *loader, SessionResult *sum, char *err)
-{
-    Batch *b;
-    err[0] = 0;
-    while ((b = loader_next(loader, err))) {
-        SessionResult one;
-        const float *inputs[] = { b->images };
-        bool fine = session_run(s, sequence, inputs, b->labels, &one, err);
-        loader_done(loader, b);
-        if (!fine)
-            return false;
-        add_result(sum, &one);
-    }
-    return err[0] == 0;
-}
-
-bool train_test(Session *s, const TrainOptions *o, TrainReport *report, char err[TRAIN_ERROR])
-{
-    int sequence = session_find_sequence(s, SEQUENCE_TEST, 0);
-    if (sequence < 0 || !o->data->has_test) {
-        snprintf(err, TRAIN_ERROR, "there is no test set");
-        return false;
-    }
-    LoaderOptions l = { .batch = session_program(s)->sequences[sequence].batch, .testing = true,
-                        .skip_bad = o->skip_bad, .threads = o->loader_threads, .ahead = 3 };
-    Loader *loader = loader_open(&o->data->test, &l, err);
-    if (!loader)
-        return false;
-    SessionResult sum = { 0 };
-    double start = now();
-    bool fine = test_batches(s, sequence, loader, &sum, err);
-    loader_close(loader);
-    Run r = { .recipe = &session_program(s)->recipe.train, .o = o };
-    *report = (TrainReport){ .kind = TRAIN_TESTED };
-    fill_report(&r, &sum, report);
-    report->images_per_second = sum.images / (now() - start);
-    return fine;
-}
-
 static bool test_now(Run *r)
 {
     TrainReport report;
@@ -152,6 +103,7 @@ static bool test_now(Run *r)
     report.epoch = r->epoch;
     report.epochs = r->recipe->epochs;
     r->memory.test_loss = report.loss;
+    memcpy(r->memory.test_metrics, report.metrics, sizeof r->memory.test_metrics);
     r->memory.score = score_of(r, &report);
     log_result(r->log, "test", r->recipe, &report, r->step);
     tell(r, &report);
@@ -239,6 +191,14 @@ static bool save_now(Run *r, const char *pattern, const Action *by)
 
 // --- events -------------------------------------------------------------------------------------
 
+// At the end of an epoch what is printed is that epoch's.
+static void print_now(const Run *r)
+{
+    TrainReport report = { .kind = TRAIN_PRINTED, .step = r->step };
+    fill_report(r, &r->memory.sum, &report);
+    tell(r, &report);
+}
+
 static bool act(Run *r, const Action *a)
 {
     switch (a->kind) {
@@ -253,6 +213,7 @@ static bool act(Run *r, const Action *a)
         r->stopping = true;
         return true;
     case ACTION_PRINT:
+        print_now(r);
         return true;
     }
     return true;
@@ -266,17 +227,63 @@ static bool fire(Run *r, const Event *e)
     return true;
 }
 
+static bool evaluate(Run *r, const Expr *condition, bool *is_true)
+{
+    double truth;
+    if (!rates_evaluate(&r->rates, condition, (double)r->epoch, (double)r->step, look_up, r, &truth, r->err))
+        return false;
+    *is_true = truth != 0 && !isnan(truth);
+    return true;
+}
+
+// What a plateau is judged by: the last test where there is one, else the last epoch.
+static double judged(const Run *r, const char *metric)
+{
+    const Memory *m = &r->memory;
+    bool tested = !isnan(m->test_loss);
+    for (int i = 0; i < r->recipe->metric_count && i < SESSION_METRICS; i++)
+        if (!strcmp(r->recipe->metrics[i].name, metric))
+            return tested ? m->test_metrics[i] : m->last_metrics[i];
+    return tested || !strcmp(metric, "test_loss") ? m->test_loss : m->last_loss;
+}
+
+// Every epoch is a look of its own: the event fires each time that patience ends, not only when
+// the condition becomes true.
+static bool look_at_plateau(Run *r, int event, const PlateauCall *call)
+{
+    const Event *e = &r->recipe->events[event];
+    Plateau *p = &r->memory.plateaus[event];
+    bool over = plateau_look(p, call, judged(r, call->metric)), fires = false;
+    ExprStep *steps = calloc((size_t)e->condition.count, sizeof *steps);
+    if (!steps) {
+        snprintf(r->err, TRAIN_ERROR, "out of memory");
+        return false;
+    }
+    Expr condition = plateau_replace(&e->condition, call, over, steps);
+    bool fine = evaluate(r, &condition, &fires);
+    free(steps);
+    if (!fine || !fires)
+        return fine;
+    if (over)
+        plateau_fire(p);
+    return fire(r, e);
+}
+
 static bool look_at_conditions(Run *r)
 {
     for (int i = 0; i < r->recipe->event_count; i++) {
         const Event *e = &r->recipe->events[i];
-        double truth;
+        PlateauCall call;
+        bool is_true;
         if (e->kind != EVENT_WHEN)
             continue;
-        if (!rates_evaluate(&r->rates, &e->condition, (double)r->epoch, (double)r->step, look_up, r, &truth,
-                            r->err))
+        if (plateau_find(&e->condition, r->recipe, &call) == PLATEAU_FOUND) {
+            if (!look_at_plateau(r, i, &call))
+                return false;
+            continue;
+        }
+        if (!evaluate(r, &e->condition, &is_true))
             return false;
-        bool is_true = truth != 0 && !isnan(truth);
         bool fires = is_true && !r->memory.was_true[i];
         r->memory.was_true[i] = is_true;
         if (fires && !fire(r, e))
@@ -325,7 +332,7 @@ static bool run_step(Run *r, Loader *loader)
     if (!fine)
         return false;
     r->step++;
-    add_result(&r->memory.sum, &one);
+    result_add(&r->memory.sum, &one);
     return true;
 }
 
@@ -354,8 +361,10 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps)
         if (!count_periods(r, EVENT_EVERY_STEPS, r->step))
             return false;
     }
-    if (r->step < (r->epoch + 1) * steps)
+    if (r->step < (r->epoch + 1) * steps) {          // ended within the epoch
+        print_now(r);
         return true;
+    }
     r->epoch++;
     fill_report(r, &r->memory.sum, &report);
     report.kind = TRAIN_EPOCH;
@@ -469,35 +478,4 @@ TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
     close_run(&r);
     lock_release(&lock);
     return end;
-}
-
-// --- what it cannot do yet ----------------------------------------------------------------------
-
-static bool evaluates(const Expr *e)
-{
-    for (int i = 0; i < e->count; i++)
-        if (e->steps[i].code == EXPR_CALL && !expr_function(e->steps[i].name, NULL, NULL))
-            return false;
-    return true;
-}
-
-static bool refuse(Span where, const char *what, Span *at, char *err)
-{
-    *at = where;
-    snprintf(err, TRAIN_ERROR, "%s cannot be done while training yet", what);
-    return false;
-}
-
-bool train_accepts(const Recipe *recipe, Span *at, char err[TRAIN_ERROR])
-{
-    const TrainRecipe *t = &recipe->train;
-    for (int i = 0; i < t->event_count; i++) {
-        const Event *e = &t->events[i];
-        if (!evaluates(&e->condition))
-            return refuse(e->at, "`plateau`", at, err);
-        for (int k = 0; k < e->action_count; k++)
-            if (e->actions[k].kind == ACTION_SET && strchr(t->settings[e->actions[k].setting].scope, '.'))
-                return refuse(e->actions[k].at, "changing an argument of a data stage", at, err);
-    }
-    return data_accepts(&recipe->data, at, err);
 }

@@ -11,10 +11,13 @@ bool memory_open(Memory *m, const TrainRecipe *t)
 {
     *m = (Memory){ .last_loss = NAN, .test_loss = NAN, .score = NAN };
     for (int i = 0; i < SESSION_METRICS; i++)
-        m->last_metrics[i] = NAN;
+        m->last_metrics[i] = m->test_metrics[i] = NAN;
     m->fixed = calloc((size_t)t->setting_count + 1, sizeof *m->fixed);
     m->was_true = calloc((size_t)t->event_count + 1, sizeof *m->was_true);
-    return m->fixed && m->was_true;
+    m->plateaus = calloc((size_t)t->event_count + 1, sizeof *m->plateaus);
+    for (int i = 0; m->plateaus && i < t->event_count; i++)
+        m->plateaus[i].best = NAN;
+    return m->fixed && m->was_true && m->plateaus;
 }
 
 void memory_close(Memory *m)
@@ -23,6 +26,7 @@ void memory_close(Memory *m)
         free(m->files[i].path);
     free(m->fixed);
     free(m->was_true);
+    free(m->plateaus);
 }
 
 // --- to text -------------------------------------------------------------------------------------
@@ -61,6 +65,16 @@ static const Action *action_of(const TrainRecipe *t, json_int_t number)
     return NULL;
 }
 
+static json_t *plateaus_json(const Memory *m, const TrainRecipe *t)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < t->event_count; i++)
+        json_array_append_new(all, json_pack("[o,I,I]", real(m->plateaus[i].best),
+                                             (json_int_t)m->plateaus[i].since,
+                                             (json_int_t)m->plateaus[i].fired));
+    return all;
+}
+
 char *memory_text(const Memory *m, const TrainRecipe *t)
 {
     json_t *root = json_object(), *truths = json_array(), *files = json_array();
@@ -72,12 +86,14 @@ char *memory_text(const Memory *m, const TrainRecipe *t)
                                                real(m->files[i].score)));
     json_object_set_new(root, "fixed", reals(m->fixed, t->setting_count));
     json_object_set_new(root, "true", truths);
+    json_object_set_new(root, "plateaus", plateaus_json(m, t));
     json_object_set_new(root, "sum_loss", real(m->sum.loss));
     json_object_set_new(root, "sum_metrics", reals(m->sum.metrics, SESSION_METRICS));
     json_object_set_new(root, "sum_images", json_integer(m->sum.images));
     json_object_set_new(root, "loss", real(m->last_loss));
     json_object_set_new(root, "metrics", reals(m->last_metrics, SESSION_METRICS));
     json_object_set_new(root, "test_loss", real(m->test_loss));
+    json_object_set_new(root, "test_metrics", reals(m->test_metrics, SESSION_METRICS));
     json_object_set_new(root, "score", real(m->score));
     json_object_set_new(root, "files", files);
     char *text = json_dumps(root, JSON_COMPACT);
@@ -119,13 +135,27 @@ static bool read_files(Memory *m, const TrainRecipe *t, const json_t *files)
     return true;
 }
 
+static bool read_plateaus(Memory *m, const TrainRecipe *t, const json_t *all)
+{
+    if (!json_is_array(all) || json_array_size(all) != (size_t)t->event_count)
+        return false;
+    for (int i = 0; i < t->event_count; i++) {
+        const json_t *p = json_array_get(all, (size_t)i);
+        m->plateaus[i] = (Plateau){ number(json_array_get(p, 0)), json_integer_value(json_array_get(p, 1)),
+                                    json_integer_value(json_array_get(p, 2)) };
+    }
+    return true;
+}
+
 static bool read_root(Memory *m, const TrainRecipe *t, const json_t *root)
 {
     const json_t *truths = json_object_get(root, "true");
     if (!json_is_array(truths) || json_array_size(truths) != (size_t)t->event_count ||
         !numbers(root, "fixed", m->fixed, t->setting_count) ||
         !numbers(root, "metrics", m->last_metrics, SESSION_METRICS) ||
-        !numbers(root, "sum_metrics", m->sum.metrics, SESSION_METRICS))
+        !numbers(root, "test_metrics", m->test_metrics, SESSION_METRICS) ||
+        !numbers(root, "sum_metrics", m->sum.metrics, SESSION_METRICS) ||
+        !read_plateaus(m, t, json_object_get(root, "plateaus")))
         return false;
     for (int i = 0; i < t->event_count; i++)
         m->was_true[i] = json_is_true(json_array_get(truths, (size_t)i));

@@ -4,6 +4,7 @@
 #ifndef RUNTIME_TRAIN_MEMORY_H
 #define RUNTIME_TRAIN_MEMORY_H
 #include "runtime/session.h"
+#include "runtime/train/plateau.h"
 
 enum { MEMORY_FILES = 64 };
 
@@ -14,7 +15,9 @@ typedef struct {
     double       *fixed;               // by setting; see Rates
     bool         *was_true;            // by event: its condition at the last look
     SessionResult sum;                 // of the epoch so far
-    double        last_loss, last_metrics[SESSION_METRICS], test_loss;      // NAN: none yet
+    Plateau      *plateaus;            // by event; unused where it has none
+    double        last_loss, last_metrics[SESSION_METRICS];      // of the last epoch; NAN: none yet
+    double        test_loss, test_metrics[SESSION_METRICS];      // of the last test
     double        score;               // of the last test, else of the last epoch: the share of
                                        // errors, or the loss where no metric is reported
     KeptFile      files[MEMORY_FILES];

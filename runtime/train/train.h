@@ -8,13 +8,13 @@
 
 enum { TRAIN_ERROR = 512 };
 
-typedef enum { TRAIN_STEP, TRAIN_EPOCH, TRAIN_TESTED, TRAIN_SAVED, TRAIN_WARNED } TrainNews;
+typedef enum { TRAIN_STEP, TRAIN_EPOCH, TRAIN_TESTED, TRAIN_SAVED, TRAIN_PRINTED, TRAIN_WARNED } TrainNews;
 
 typedef struct {
     TrainNews   kind;
     int64_t     epoch, epochs;         // epochs finished, in all (0: no end is set)
     int64_t     step, steps;           // steps of this epoch done, in all
-    double      loss;                  // mean over the images since the last news of this kind
+    double      loss;                  // mean over the images: of a test, else of the epoch so far
     double      metrics[SESSION_METRICS];      // shares, in order of the recipe's
     double      images_per_second;
     double      waited;                // share of the time that the step waited for data
@@ -46,6 +46,6 @@ typedef enum {
 TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR]);
 // One pass over the test set: mean loss and metrics over its images. False with err filled.
 bool     train_test(Session *s, const TrainOptions *o, TrainReport *r, char err[TRAIN_ERROR]);
-// False, with the place and the reason, when a recipe asks for what the loop cannot do yet.
-bool     train_accepts(const Recipe *r, Span *at, char err[TRAIN_ERROR]);
+// False, with what and where, when a recipe asks for what the loop cannot do.
+bool     train_accepts(const Recipe *r, Refused *no);
 #endif

@@ -414,12 +414,11 @@ static void test_mean_and_scale(void **state)
 
 static void refuse_recipe(const DataRecipe *r, const char *want, int at_stage)
 {
-    char err[DATA_ERROR];
-    Span at;
-    assert_false(data_accepts(r, &at, err));
-    if (!strstr(err, want))
-        fail_msg("expected '%s' in '%s'", want, err);
-    assert_int_equal(at.start, at_stage);
+    Refused no;
+    assert_false(data_accepts(r, &no));
+    if (!strstr(refusals[no.what].message, want))
+        fail_msg("expected '%s' in '%s'", want, refusals[no.what].message);
+    assert_int_equal(no.at.start, at_stage);
 }
 
 static void test_what_cannot_be_run_is_refused_at_its_place(void **state)
@@ -430,8 +429,9 @@ static void test_what_cannot_be_run_is_refused_at_its_place(void **state)
     add_random(&test, 4, 8, 8, 16);
     add_one(&light, "mirror", arg_number("p", 0.5));
     add_one(&light, "light", arg_number("pca", 0.1));
+    add_one(&light, "light", arg_number("pca", 0.1));
     refuse_recipe(&(DataRecipe){ .train = pipeline(&train), .augment = pipeline(&light) },
-                  "light", 1);
+                  "light", 2);
     StageArg corners[] = { arg_number("size", 4), arg_word("at", "random") };
     add(&views, "crop", 2, corners);
     refuse_recipe(&(DataRecipe){ .train = pipeline(&train), .test = pipeline(&test),
@@ -440,7 +440,7 @@ static void test_what_cannot_be_run_is_refused_at_its_place(void **state)
     add_random(&late, 4, 8, 8, 16);
     add_one(&late, "scale", arg_number("by", 2));
     add(&late, "grey", 0, NULL);
-    refuse_recipe(&(DataRecipe){ .train = pipeline(&late) }, "before `scale`", 2);
+    refuse_recipe(&(DataRecipe){ .train = pipeline(&late) }, "behind `scale`", 2);
 }
 
 static void test_sizes_must_be_the_nets(void **state)

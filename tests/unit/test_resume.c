@@ -1,5 +1,6 @@
-// A run resumed from any of its checkpoints, within an epoch and behind events that have changed
-// rates, ends with the bits of the uninterrupted one; `keep` keeps the newest and the best.
+// Views, a plateau and all: a run resumed from any of its checkpoints, within an epoch and behind
+// events that have changed rates, ends with the bits of the uninterrupted one; `keep` keeps the
+// newest and the best.
 #include "reference/folder.h"
 #include "reference/training.h"
 #include "runtime/train/memory.h"
@@ -14,14 +15,15 @@
 static const char net_text[] =
     "net tiny : 1x6x6 -> 3 { conv(4, 3) -> relu -> dropout(0.5) -> fc(3) -> softmax }\n"
     "data made {\n"
-    "  train = random(3, 1x7x7, seed = 4, count = 40)  test = random(3, 1x6x6, seed = 5, count = 11)\n"
+    "  train = random(3, 1x7x7, seed = 4, count = 40)  test = random(3, 1x8x8, seed = 5, count = 11)\n"
     "  augment = crop(6, at = random) -> mirror(0.5) -> scale(1 / 256)\n"
-    "  views = scale(1 / 256)\n"
+    "  views = crop(6, at = corners) -> mirror(both) -> scale(1 / 256)\n"
     "}\n"
     "train tiny on made {\n"
     "  loss = cross_entropy  report = top(1)  batch = 8  epochs = 4\n"
     "  solver = sgd(lr = inv(0.05, 0.1, 0.75), momentum = 0.9, decay = 0.001)\n"
     "  when epoch == 1 { fc1.lr = 0.01  solver.momentum = 0.5 }\n"
+    "  when plateau(top(1), patience = 1, times = 2) { solver.decay = solver.decay / 2 }\n"
     "  when loss < 100 and epoch == 2 { solver.lr = solver.lr / 10 }\n"
     "  every 7 steps { save(\"at{step}.safetensors\") }\n"
     "  every step { save(\"kept{step}.safetensors\", keep = 2) }\n"
