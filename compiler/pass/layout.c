@@ -112,7 +112,7 @@ static Node *relayout(Plan *p, Node *value, const Layout *to, const Node *user)
         return n;
     const char *name = arena_printf(p->g->arena, "%s.%s", value->name, layout_name(to->kind));
     n = graph_add1(p->g, OP_RELAYOUT, name, value, value);
-    n->role = user->role;
+    n->role = user->role == ROLE_UPDATE ? ROLE_BACKWARD : user->role;
     n->device = value->device;
     n->part = value->part;
     n->parts = value->parts;
