@@ -3,11 +3,12 @@
 #include "emit/kernel.h"
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool epilogue_uses(const Node *n, int i)
 {
-    const char *text = op_table[n->op]->text;
+    const char *text = node_text(n);
     for (const char *c = text ? strchr(text, '%') : NULL; c; c = strchr(c + 1, '%'))
         if (c[1] == '0' + i)
             return true;
@@ -121,31 +122,48 @@ static void print_number(Emit *e, double value)
     fprintf(e->text, "r_const(%s)", head_float(text, value));
 }
 
-// One node: its op's text with the holes filled.
-static void print_node(Emit *e, const Kern *k, int i, Lanes lanes)
+// What stands behind the `%` at c, filled in. Returns its last character.
+static const char *print_hole(Emit *e, const Kern *k, int i, const char *c, Lanes lanes)
 {
     const Node *n = k->group->epilogue[i];
     double a = 0, b = 0;
     if (op_table[n->op]->numbers)
         op_table[n->op]->numbers(n, &a, &b);
-    head_line(e, n);
-    fprintf(e->text, "    real v%d = ", i + 1);
-    for (const char *c = op_table[n->op]->text; *c; c++) {
-        if (*c != '%') {
-            fputc(*c, e->text);
-            continue;
-        }
-        c++;
-        if (isdigit((unsigned char)*c) && is_value(k->group, n->in[*c - '0']))
-            print_value(e, k->group, n->in[*c - '0']);
-        else if (isdigit((unsigned char)*c))
-            print_operand(e, k, n, *c - '0', lanes);
-        else if (*c == 'r')
-            print_random(e, k, n, i, lanes);
+    if (isdigit((unsigned char)*c) && is_value(k->group, n->in[*c - '0']))
+        print_value(e, k->group, n->in[*c - '0']);
+    else if (isdigit((unsigned char)*c))
+        print_operand(e, k, n, *c - '0', lanes);
+    else if (*c == 'r')
+        print_random(e, k, n, i, lanes);
+    else if (*c == 't') {
+        char *end;
+        fprintf(e->text, "v%d_%ld", i + 1, strtol(c + 1, &end, 10));
+        c = end - 1;
+    } else
+        print_number(e, *c == 'a' ? a : b);
+    return c;
+}
+
+// One node: its text with the holes filled, a line for each of its expressions.
+static void print_node(Emit *e, const Kern *k, int i, Lanes lanes)
+{
+    const Node *n = k->group->epilogue[i];
+    int expressions = 0;
+    for (const char *c = node_text(n), *end; *c; c = *end ? end + 2 : end) {
+        end = c + strcspn(c, ";");
+        head_line(e, n);
+        if (*end)
+            fprintf(e->text, "    real v%d_%d = ", i + 1, expressions++);
         else
-            print_number(e, *c == 'a' ? a : b);
+            fprintf(e->text, "    real v%d = ", i + 1);
+        for (; c < end; c++)
+            if (*c == '%')
+                c = print_hole(e, k, i, c + 1, lanes);
+            else
+                fputc(*c, e->text);
+        fputs(*end ? ";\n" : "", e->text);
     }
-    fprintf(e->text, ";    // %s\n", op_table[n->op]->name);
+    fprintf(e->text, ";    // %s\n", node_kind(n));
 }
 
 static bool is_side_output(const Group *g, const Node *n)

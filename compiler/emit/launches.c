@@ -189,7 +189,7 @@ static void symbol_word(const Maker *m, const Group *group, char word[48])
 {
     const Node *root = group->root;
     bool cuda = m->target->kind == TARGET_CUDA;
-    text_symbol(word, 48, cuda ? op_table[root->op]->name : root->layer ? root->layer->name : "net");
+    text_symbol(word, 48, cuda ? node_kind(root) : root->layer ? root->layer->name : "net");
     for (char *c = word; *c; c++)
         if (!isalnum((unsigned char)*c))
             *c = '_';

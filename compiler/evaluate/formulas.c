@@ -11,6 +11,7 @@ Formula *const formulas[OP_COUNT] = {
     [OP_SIGMOID] = formula_sigmoid,   [OP_SIGMOID_DX] = formula_sigmoid_dx,
     [OP_DROPOUT] = formula_dropout,   [OP_SCALE] = formula_scale,
     [OP_ADD] = formula_add,           [OP_MUL] = formula_mul,
+    [OP_ELEMENTWISE] = formula_elementwise,
     [OP_MAX_POOL] = formula_max_pool, [OP_MAX_POOL_DX] = formula_max_pool_dx,
     [OP_MEAN_POOL] = formula_mean_pool, [OP_MEAN_POOL_DX] = formula_mean_pool_dx,
     [OP_LRN] = formula_lrn,           [OP_LRN_DX] = formula_lrn_dx,

@@ -9,7 +9,7 @@ Formula formula_conv, formula_conv_dx, formula_conv_dw, formula_flip;           
 Formula formula_fc, formula_fc_dx, formula_fc_dw;
 Formula formula_bias, formula_relu, formula_relu_dx, formula_tanh, formula_tanh_dx; // pointwise.c
 Formula formula_sigmoid, formula_sigmoid_dx, formula_dropout, formula_scale, formula_add;
-Formula formula_mul;
+Formula formula_mul, formula_elementwise;
 Formula formula_max_pool, formula_max_pool_dx, formula_mean_pool, formula_mean_pool_dx; // window.c
 Formula formula_lrn, formula_lrn_dx, formula_lrn_map, formula_lrn_map_dx;
 Formula formula_bias_dw, formula_softmax, formula_softmax_dx, formula_cross_entropy; // reduction.c

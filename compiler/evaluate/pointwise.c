@@ -102,3 +102,23 @@ void formula_mul(Evaluator *e, const Node *n, const double *const *in, double *y
     EACH(i, n)
         y[i] = in[0][i] * in[1][i];
 }
+
+// Step by step; every place where a derivative jumps is a branch taken.
+void formula_elementwise(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    const Elementwise *f = n->attr.elementwise.function;
+    double value[ELEMENTWISE_STEPS];
+    EACH(i, n) {
+        for (int k = 0; k < f->count; k++) {
+            const Step *s = &f->steps[k];
+            double from[4];
+            for (int q = 0; q < step_inputs(s->kind); q++)
+                from[q] = value[s->in[q]];
+            value[k] = s->kind == STEP_NUMBER ? s->number
+                     : s->kind == STEP_INPUT  ? in[s->input][i] : step_value(s->kind, from);
+            if (step_inputs(s->kind) > 0)
+                decide(e, step_branch(s->kind, from));
+        }
+        y[i] = value[f->result];
+    }
+}

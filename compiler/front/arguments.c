@@ -1,6 +1,6 @@
 // Arguments of stages: sorted by parameter, checked against the table, completed from the
 // `default`s in scope and the presets.
-#include "front/elaborate.h"
+#include "front/op.h"
 #include "base/text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -283,12 +283,15 @@ bool arguments_of_stage(Elab *e, const Ast *call, int first, StageUse *u)
 
 void arguments_default(Elab *e, const Ast *call)
 {
-    const BuiltIn *s = built_in_find(call->text);
+    const BuiltIn *s = stage_named(e, call->text);
+    const Ast *item = names_find(&e->items, call->text);
+    if (!s && item && item->kind == AST_OP)
+        return;
     if (!s) {
         const char *name = names_find(&e->items, call->text) ? NULL : eval_unknown_stage(e, call);
         s = name ? built_in_find(name) : NULL;
         if (!s && names_find(&e->items, call->text))
-            elab_error(e, call->name_at, "E104", "`default` is for built-in stages; give `%s` its "
+            elab_error(e, call->name_at, "E104", "`default` is for stages; give block `%s` its "
                        "defaults where it is defined", call->text);
         if (!s)
             return;

@@ -1,6 +1,6 @@
 // Builders of the built-in stages: from checked arguments to nodes.
 #include "front/build.h"
-#include "front/elaborate.h"
+#include "front/op.h"
 #include <string.h>
 
 // A node of this use; the first of a layer has the layer's name.
@@ -276,4 +276,14 @@ Node *build_concat(Elab *e, StageUse *u)
     if (!split_inputs_agree(e, u))
         return NULL;
     return inferred(e, stage_node(e, u, OP_CONCAT, NULL, u->inputs, u->in));
+}
+
+Node *build_own_op(Elab *e, StageUse *u)
+{
+    const Elementwise *f = split_inputs_agree(e, u) ? stage_function(e, u) : NULL;
+    if (!f)
+        return NULL;
+    Node *n = stage_node(e, u, OP_ELEMENTWISE, NULL, u->inputs, u->in);
+    n->attr.elementwise.function = f;
+    return inferred(e, n);
 }

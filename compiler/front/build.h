@@ -26,5 +26,6 @@ Node *build_softmax(struct Elab *e, struct StageUse *u);
 Node *build_add(struct Elab *e, struct StageUse *u);
 Node *build_mul(struct Elab *e, struct StageUse *u);
 Node *build_concat(struct Elab *e, struct StageUse *u);
+Node *build_own_op(struct Elab *e, struct StageUse *u);          // an op that the file defines
 Node *build_all(struct Elab *e, struct StageUse *u);
 #endif

@@ -1,5 +1,5 @@
 // Applying stages: built-in ones, blocks, layers whose weights are used again.
-#include "front/elaborate.h"
+#include "front/op.h"
 #include <string.h>
 
 // --- built-in stages ----------------------------------------------------------------------------
@@ -21,11 +21,12 @@ static bool add_input(Elab *e, StageUse *u, Value v, Span at)
     return shape_is_legal(v.node->shape);
 }
 
-// The tensors that a stage of several inputs names as arguments. Returns how many were read.
-static int add_named_inputs(Elab *e, StageUse *u, const Ast *call, int first, bool *known)
+// The tensors, `most` of them, that a stage of several inputs names as arguments. Returns how many
+// were read.
+static int add_named_inputs(Elab *e, StageUse *u, const Ast *call, int most, bool *known)
 {
-    int i = first;
-    for (; i < call->count && call->children[i]->kind != AST_ARG; i++)
+    int i = 0;
+    for (; i < most && i < call->count && call->children[i]->kind != AST_ARG; i++)
         *known &= add_input(e, u, eval(e, call->children[i]), call->children[i]->at);
     return i;
 }
@@ -44,6 +45,25 @@ static bool starts_with_tensor(Elab *e, const Ast *a)
     const Ast *first = a->children[0];
     bool stage = first->kind == AST_CALL && !is_function(first->text);
     return is_bound_tensor(e, first) || first->kind == AST_PIPE || stage;
+}
+
+// An op of the file takes as many tensors as it names. Steps over one that is too many.
+static bool has_its_tensors(Elab *e, const StageUse *u, const Ast *a, int *first, bool known)
+{
+    int want = stage_tensors(u->stage);
+    const char *several = want == 1 ? "" : "s";
+    if (a->kind == AST_CALL && *first < a->count && is_bound_tensor(e, a->children[*first])) {
+        elab_error(e, a->children[*first]->at, "E403", "`%s` takes %d tensor%s; this is one more",
+                   u->stage->name, want, several);
+        ++*first;
+        return false;
+    }
+    if (known && u->inputs < want) {
+        elab_error(e, a->at, "E404", "`%s` takes %d tensor%s; here it has %d", u->stage->name, want, several,
+                   u->inputs);
+        return false;
+    }
+    return true;
 }
 
 static Value finish_stage(Elab *e, StageUse *u, Instance *instance)
@@ -66,10 +86,12 @@ static Value call_built_in(Elab *e, const Ast *a, const BuiltIn *stage, Value in
     if (piped || stage->inputs == TAKES_ONE)
         known &= add_input(e, &u, in, a->at);
     if (stage->inputs == TAKES_SEVERAL && a->kind == AST_CALL)
-        first = add_named_inputs(e, &u, a, first, &known);
+        first = add_named_inputs(e, &u, a, stage_tensors(stage) - (piped ? 1 : 0), &known);
+    if (stage_is_own(stage))
+        known &= has_its_tensors(e, &u, a, &first, known);
     known &= arguments_of_stage(e, a, first, &u);
     e->wanted_name = wanted;
-    if (known && stage->inputs == TAKES_SEVERAL && u.inputs < 2) {
+    if (known && stage->inputs == TAKES_SEVERAL && !stage_is_own(stage) && u.inputs < 2) {
         elab_error(e, a->at, "E404", "`%s` needs the tensors to combine: %s(other)", stage->name,
                    stage->name);
         known = false;
@@ -192,6 +214,9 @@ Value call_again(Elab *e, Instance *i, Value in, Span at)
                    i->name);
         return UNKNOWN;
     }
+    if (i->stage && i->stage->inputs == TAKES_SEVERAL)
+        return elab_error(e, at, "E113", "`%s` combines several tensors and has no weights: write it again",
+                          i->name);
     bool outer = e->reusing;
     e->reusing = true;
     Value v;
@@ -227,6 +252,14 @@ static Value call_bound(Elab *e, const Ast *a, Binding *b, Value in)
     return UNKNOWN;
 }
 
+static Value with_indices(Elab *e, const Ast *a, const Ast *item)
+{
+    elab_error(e, a->name_at, "E192", "`%s` is an op with indices; those cannot be used in a net yet",
+               a->text);
+    diag_note(e->diag, item->name_at, "it is defined here");
+    return UNKNOWN;
+}
+
 Value call_stage(Elab *e, const Ast *a, Value in, bool piped)
 {
     if (!e->namer)                               // in a value of the file, or in a section without a net
@@ -237,15 +270,14 @@ Value call_stage(Elab *e, const Ast *a, Value in, bool piped)
     const Ast *item = names_find(&e->items, a->text);
     if (item && item->kind == AST_BLOCK)
         return call_block(e, a, item, in);
-    if (item && item->kind == AST_OP)
-        return elab_error(e, a->name_at, "E192", "`%s` is an op of this file's own; those cannot be used "
-                          "in a net yet", a->text);
-    const BuiltIn *stage = built_in_find(a->text);
+    const BuiltIn *stage = stage_named(e, a->text);
+    if (!stage && item && item->kind == AST_OP)      // reported at its definition
+        return item->name_count ? with_indices(e, a, item) : UNKNOWN;
     if (!stage && is_body_stage(a->text))
         return elab_error(e, a->at, "E106", "`%s` needs a body: %s { ... }", a->text, elab_text(e, a->at));
     if (!stage) {
         const char *nearest = eval_unknown_stage(e, a);
-        stage = nearest ? built_in_find(nearest) : NULL;
+        stage = nearest ? stage_named(e, nearest) : NULL;
         if (!stage)
             return UNKNOWN;
     }

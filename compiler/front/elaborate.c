@@ -9,6 +9,7 @@ void elab_open(Elab *e, const AstFile *file, const FrontOptions *o, Arena *arena
     names_open(&e->items, arena);
     names_open(&e->declared, arena);
     names_open(&e->called, arena);
+    names_open(&e->own_ops, arena);
     e->globals = e->scope = scope_open(arena, NULL);
     items_collect(e);
     items_bind_lets(e);

@@ -77,6 +77,7 @@ typedef struct Elab {
     Names               items;         // blocks, ops, nets, data sections by name -> const Ast
     Names               declared;      // places that declare names or defaults
     Names               called;        // blocks that some net calls
+    Names               own_ops;       // ops of the file by name -> OwnOp (op.h)
     Graph              *graph;
 
     Scope              *globals, *scope;

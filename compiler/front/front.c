@@ -1,5 +1,5 @@
 // The front end as others see it: graphs, recipes, and the check of a whole file.
-#include "front/elaborate.h"
+#include "front/op.h"
 #include <string.h>
 
 // The batch that counts: the command line's, the train section's, 1.
@@ -121,6 +121,14 @@ static void check_block(const AstFile *file, const FrontOptions *o, const Ast *b
     *declared = e->declared;
 }
 
+static void check_op(const AstFile *file, const FrontOptions *o, const Ast *item, Arena *arena, Diag *diag)
+{
+    Elab *e = ARENA_NEW(arena, Elab);
+    elab_open(e, file, o, arena, diag);
+    if (item->name_count == 0)                       // those with indices are refused where they are used
+        own_op(e, item);
+}
+
 static void check_data(const AstFile *file, const FrontOptions *o, const Ast *data, Arena *arena,
                        Diag *diag)
 {
@@ -156,6 +164,7 @@ bool front_check(const AstFile *file, const FrontOptions *o, Arena *arena, Diag 
         case AST_NET:
         case AST_DERIVE: check_net(file, o, item, &declared, arena, diag);   break;
         case AST_BLOCK:  check_block(file, o, item, &declared, arena, diag); break;
+        case AST_OP:     check_op(file, o, item, arena, diag);               break;
         case AST_DATA:   check_data(file, o, item, arena, diag);             break;
         case AST_TRAIN:  check_train(file, o, item, arena, diag);            break;
         default:         break;

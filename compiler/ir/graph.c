@@ -126,6 +126,29 @@ int graph_device(Graph *g, const char *name)
     return g->device_count++;
 }
 
+const char *node_kind(const Node *n)
+{
+    const OpInfo *op = op_table[n->op];
+    return op->function && op->function(n) ? op->function(n)->name : op->name;
+}
+
+const char *node_text(const Node *n)
+{
+    const OpInfo *op = op_table[n->op];
+    return op->function && op->function(n) ? op->function(n)->text : op->text;
+}
+
+void node_print(const Node *n, FILE *out)
+{
+    const OpInfo *op = op_table[n->op];
+    if (op->function && op->function(n) && *op->function(n)->settings)
+        fprintf(out, " %s", op->function(n)->settings);
+    if (!op->print)
+        return;
+    fputc(' ', out);
+    op->print(n, out);
+}
+
 void graph_note_calls(Graph *g, const Node *n)
 {
     for (const Call *c = n->layer ? n->layer->call : NULL; c; c = c->outer)

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/names.h"
+#include "ir/elementwise.h"
 #include "ir/op.h"
 #include "tensor/layout.h"
 
@@ -59,6 +60,7 @@ typedef struct {
     int    parts;                     // channels are normalised in so many equal runs (before place)
 } LrnAttr;
 typedef struct { double a, b; }               PointwiseAttr;   // scale: a * x + b
+typedef struct { const Elementwise *function; } ElementwiseAttr; // of the file's own op, of a derivative
 typedef struct {
     double rate;                      // probability of dropping
     bool   scale_in_test;             // paper: y = x * mask, test y = (1 - rate) * x; else inverted
@@ -90,6 +92,7 @@ struct Node {
         PoolAttr      pool;
         LrnAttr       lrn;
         PointwiseAttr pointwise;
+        ElementwiseAttr elementwise;
         DropoutAttr   dropout;
         ParamAttr     param;
         SliceAttr     slice;
@@ -180,6 +183,11 @@ int    graph_device(Graph *g, const char *name);           // index, added when 
 void   graph_compact(Graph *g);
 void   graph_print(const Graph *g, FILE *out);             // one line a node
 void   graph_print_json(const Graph *g, FILE *out);
+// What a node does, for its reader ("relu"; "swish" of a file's own op), and for a kernel (OpInfo.text).
+const char *node_kind(const Node *n);
+const char *node_text(const Node *n);
+// Its own attributes, behind a space: " 11x11 stride 4"; nothing where there are none.
+void node_print(const Node *n, FILE *out);
 // Adds to the last diagnostic how a node came to be: notes for the chain of calls.
 void   graph_note_calls(Graph *g, const Node *n);
 #endif

@@ -42,7 +42,8 @@ typedef struct {
 } OpCost;
 
 // --- the vocabulary of pointwise texts ----------------------------------------------------------
-// OpInfo.text is one C expression of type `real`. Every prelude (kernels/cpu/, kernels/cuda/)
+// OpInfo.text is a C expression of type `real`; before it may stand others, each followed by `;`,
+// whose values it and those behind them read. Every prelude (kernels/cpu/, kernels/cuda/)
 // defines these words, for a scalar float or for a vector of floats:
 //     real             the type of a value
 //     R0  R1           the constants 0 and 1
@@ -56,17 +57,22 @@ typedef struct {
 // and the holes of a text are
 //     %0               the value that flows in
 //     %1 %2 ...        the other inputs at the same place (a bias: at the same channel)
+//     %t0 %t1 ...      the values of the text's earlier expressions
 //     %a %b            the node's two numbers (OpInfo.numbers), as r_const
 //     %r               a uniform random number in [0, 1): random_uniform of kernels/random.h of the
 //                      element's logical index ((n * C + c) * H + h) * W + w modulo 2^32, where n
 //                      is the image in the batch and c, C are the channel and channels of the whole
 //                      tensor (attr.dropout.first_channel + c, attr.dropout.channels); keyed by
 //                      seed, step and attr.dropout.key.
+struct Elementwise;
+
 typedef struct OpInfo {
     const char *name;
     int         least_inputs, most_inputs;     // most -1: any number
     unsigned    traits;
     const char *text;                          // OP_POINTWISE: see above
+    // The node's function, whose name and text stand for those of the op; NULL: `text` is for all.
+    const struct Elementwise *(*function)(const Node *n);
     // What %a and %b stand for; NULL: the text has none.
     void      (*numbers)(const Node *n, double *a, double *b);
     // Fills node->shape from the inputs' shapes; reports every fault to g->diag and returns false.

@@ -34,15 +34,11 @@ static void print_place(const Graph *g, const Node *n, FILE *out)
 
 static void print_node(const Graph *g, const Node *n, int width, FILE *out)
 {
-    const OpInfo *op = op_table[n->op];
-    fprintf(out, "  %-*s = %s", width, n->name, op->name);
+    fprintf(out, "  %-*s = %s", width, n->name, node_kind(n));
     for (int i = 0; i < n->inputs; i++)
         fprintf(out, "%s%s", i ? ", " : "(", n->in[i]->name);
     fputs(n->inputs ? ")" : "", out);
-    if (op->print) {
-        fputc(' ', out);
-        op->print(n, out);
-    }
+    node_print(n, out);
     fputs(" : ", out);
     print_shape(n, out);
     print_place(g, n, out);
@@ -73,7 +69,7 @@ static void print_json_node(const Graph *g, const Node *n, FILE *out)
 {
     fputs("    {\"name\": ", out);
     text_print_json(out, n->name);
-    print_json_text("op", op_table[n->op]->name, out);
+    print_json_text("op", node_kind(n), out);
     fputs(", \"inputs\": [", out);
     for (int i = 0; i < n->inputs; i++) {
         fputs(i ? ", " : "", out);
@@ -106,10 +102,7 @@ void group_print_ops(const Group *g, FILE *out)
 {
     for (int i = 0; i < g->count; i++) {
         const Node *n = g->nodes[i];
-        fprintf(out, "%s%s", i ? " + " : "", op_table[n->op]->name);
-        if (op_table[n->op]->print) {
-            fputc(' ', out);
-            op_table[n->op]->print(n, out);
-        }
+        fprintf(out, "%s%s", i ? " + " : "", node_kind(n));
+        node_print(n, out);
     }
 }

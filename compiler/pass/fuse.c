@@ -125,7 +125,7 @@ static const char *refuse_in_group(Arena *arena, const Group *group, const Node 
                             "read in registers", last->name);
     if (op_has(n->op, OP_POINTWISE) && !rule_takes_epilogue(group->pattern))
         return arena_printf(arena, "no pointwise op can join a kernel that ends with %s",
-                            op_table[last->op]->name);
+                            node_kind(last));
     const char *why = refuse_follower(group->root, end, n);
     if (!why && n->group && n->group != group && n->group->root != n)
         return arena_printf(arena, "it stands in the kernel of %s already", n->group->root->name);

@@ -26,6 +26,7 @@ const Rule op_rules[OP_COUNT] = {
     [OP_SCALE]            = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
     [OP_ADD]              = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
     [OP_MUL]              = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_ELEMENTWISE]      = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
     [OP_MAX_POOL]         = { { WANT_MAP },                                              WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_WINDOW,       0 },
     [OP_MAX_POOL_DX]      = { { WANT_MAP, WANT_MAP, WANT_MAP },                          WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_WINDOW,       6 },
     [OP_MEAN_POOL]        = { { WANT_MAP },                                              WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_WINDOW,       0 },

@@ -3,6 +3,7 @@
 // (L(x + eps) - L(x - eps)) / 2 eps for every element of every input. Draws anew when a kink
 // (the corner of a relu, two equal maxima) lies between the two.
 #include "ir/gradient.h"
+#include "reference/own_ops.h"
 #include "reference/small_net.h"
 #include <math.h>
 #include <stdarg.h>
@@ -83,6 +84,14 @@ static const Case cases[] = {
     { { .op = OP_##name, __VA_ARGS__ }, 1, { S(2, 5, 1, 3) } },                                  \
     { { .op = OP_##name, __VA_ARGS__ }, 1, { S(1, 16, 2, 2) } },                                 \
     { { .op = OP_##name, __VA_ARGS__ }, 1, { S(7, 1, 3, 3) } }
+// The id says which of the own ops.
+#define OWN1(which) UNARY(ELEMENTWISE, .id = which)
+#define OWN(which, inputs, ...) { { .op = OP_ELEMENTWISE, .id = which }, inputs, { __VA_ARGS__ } }
+    OWN1(0), OWN1(1), OWN1(2), OWN1(3), OWN1(4),
+    OWN(5, 2, S(1, 1, 1, 1), S(1, 1, 1, 1)), OWN(5, 2, S(2, 3, 4, 1), S(2, 3, 4, 1)),
+    OWN(6, 2, S(2, 17, 1, 1), S(2, 17, 1, 1)), OWN(6, 2, S(3, 2, 2, 3), S(3, 2, 2, 3)),
+    OWN(7, 3, S(1, 5, 1, 1), S(1, 5, 1, 1), S(1, 5, 1, 1)),
+    OWN(7, 3, S(2, 3, 3, 2), S(2, 3, 3, 2), S(2, 3, 3, 2)),
     UNARY(RELU, .id = 0),    UNARY(TANH, .id = 0), UNARY(SIGMOID, .id = 0),
     UNARY(SOFTMAX, .id = 0), UNARY(FLATTEN, .id = 0), UNARY(ALL, .id = 0), UNARY(JOIN, .id = 0),
     UNARY(SCALE, .attr.pointwise = { -1.5, .25 }),
@@ -146,6 +155,8 @@ static void build_forward(SmallNet *s, Check *c, const Case *t)
     }
     c->y = graph_add(c->g, t->node.op, "y", NO_SPAN, NULL, t->inputs, c->in);
     memcpy(&c->y->attr, &t->node.attr, sizeof c->y->attr);
+    if (t->node.op == OP_ELEMENTWISE)
+        c->y->attr.elementwise.function = own_op_number(&s->arena, t->node.id);
     assert_true(graph_infer(c->g, c->y));
     c->weight = small_values(s, "r", c->y->shape);
     if (is_loss) {

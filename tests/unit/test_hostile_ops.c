@@ -57,10 +57,11 @@ static void fill_attr(Node *n, uint64_t *state)
         n->attr.slice = (SliceAttr){ hostile(state), draw(state, 2) ? hostile(state) : INT64_MAX };
 }
 
-// Gradients have the numbers of the op they belong to, which has been checked.
+// Gradients have the numbers of the op they belong to, which has been checked; the front end checks
+// the function of a file's own op.
 static bool is_written_by_users(Op op)
 {
-    return op_table[op]->grad || op == OP_TOP;
+    return (op_table[op]->grad && !op_table[op]->function) || op == OP_TOP;
 }
 
 static void try_one(SmallNet *s, uint64_t *state)

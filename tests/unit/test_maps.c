@@ -3,6 +3,7 @@
 // instruction set this machine runs. The nets' channels, pieces and batches rarely fill vectors.
 #include "pass/pass.h"
 #include "reference/kernel_graph.h"
+#include "reference/own_ops.h"
 #include "reference/small_net.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,10 +65,19 @@ static Node *with_itself(SmallNet *s, Node *x, unsigned *seed)
     return small_op(s, draw(seed, 2) ? OP_ADD : OP_MUL, NULL, 2, in);
 }
 
+// A file's own op of x and of what is made of x.
+static Node *own(SmallNet *s, Node *x, unsigned *seed)
+{
+    const Elementwise *f = own_op_number(&s->arena, (int)draw(seed, OWN_OPS));
+    Node with = { .attr.elementwise.function = f };
+    Node *in[] = { x, small_op1(s, OP_TANH, NULL, x), small_op1(s, OP_SIGMOID, NULL, x) };
+    return small_op(s, OP_ELEMENTWISE, &with, f->inputs, in);
+}
+
 static Node *stage(SmallNet *s, Node *x, unsigned *seed)
 {
     Node scale = { .attr.pointwise = { 0.5, 0.25 } };
-    switch (draw(seed, 12)) {
+    switch (draw(seed, 13)) {
     case 0: case 1: return pooled(s, normalised(s, x, seed, OP_LRN), seed, OP_MAX_POOL);
     case 2: return normalised(s, small_op1(s, OP_RELU, NULL, x), seed, OP_LRN);
     case 3: return normalised(s, x, seed, OP_LRN_MAP);
@@ -78,6 +88,7 @@ static Node *stage(SmallNet *s, Node *x, unsigned *seed)
     case 8: return with_itself(s, x, seed);
     case 9: return dropped(s, x, seed);
     case 10: return small_op1(s, OP_SOFTMAX, NULL, x);
+    case 11: return normalised(s, own(s, x, seed), seed, OP_LRN_MAP);
     default: return small_op1(s, OP_SCALE, &scale, x);
     }
 }
