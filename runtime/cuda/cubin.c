@@ -9,6 +9,7 @@
 
 enum {
     MACHINE_CUDA    = 190,
+    MOST_KERNELS    = 4096,            // they are searched one by one
     // On sm_90 the driver keeps this much of each block's shared memory, and sections count it.
     RESERVED_SHARED = 1024,
     FORMAT_BYTES    = 4,
@@ -121,6 +122,8 @@ static bool add_kernel(Cubin *c, const Elf *e, const char *name, const Elf64_Shd
         return fail(err, "code is not a row of instructions");
     if (!*name || find_kernel(c, name))
         return fail(err, "two kernels have one name");
+    if (c->kernel_count == MOST_KERNELS)
+        return fail(err, "it holds too many kernels");
     CubinKernel *more = realloc(c->kernels, ((size_t)c->kernel_count + 1) * sizeof *more);
     if (!more)
         return fail(err, "out of memory");
