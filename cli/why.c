@@ -149,9 +149,9 @@ static void print_text(Compilation *c, const About *about, const Why *why, const
         return;
     }
     int kernels = count_kernels(why);
-    fprintf(out, "%d kernel%s, launched %d time%s in a %s of %d images", kernels, kernels == 1 ? "" : "s",
+    fprintf(out, "%d kernel%s, launched %d time%s in a %s of %d image%s", kernels, kernels == 1 ? "" : "s",
             why->kernel_count, why->kernel_count == 1 ? "" : "s",
-            why->graph->loss ? "training step" : "run", why->graph->batch);
+            why->graph->loss ? "training step" : "run", why->graph->batch, why->graph->batch == 1 ? "" : "s");
     if (why->copy_count)
         fprintf(out, "; %d cop%s between devices", why->copy_count, why->copy_count == 1 ? "y" : "ies");
     fputc('\n', out);
