@@ -104,13 +104,15 @@ void head_address(Emit *e, const char *name, const Node *n)
 
 // --- pieces -------------------------------------------------------------------------------------
 
-static bool is_ragged(const Layout *l)
+bool blocks_are_runs(const Layout *l)
 {
     for (int i = 0; i + 1 < l->pieces.count; i++)
         if (l->pieces.channels[i] % l->vector)
-            return true;
-    return false;
+            return false;
+    return true;
 }
+
+static bool is_ragged(const Layout *l) { return !blocks_are_runs(l); }
 
 typedef enum { TABLE_FIRST, TABLE_LANES } TableWhat;
 

@@ -144,6 +144,20 @@ void head_function(Emit *e, const char *type, const char *name, const char *argu
     fprintf(e->text, "INLINE %s %s(%s)\n{\n", type, name, arguments);
 }
 
+void head_window(Emit *e, const Window *w, Shape in, Shape out)
+{
+    head_constant(e, "H", in.h);
+    head_constant(e, "W", in.w);
+    head_constant(e, "OUT_H", out.h);
+    head_constant(e, "OUT_W", out.w);
+    head_constant(e, "KERNEL_H", w->kernel_h);
+    head_constant(e, "KERNEL_W", w->kernel_w);
+    head_constant(e, "STRIDE_H", w->stride_h);
+    head_constant(e, "STRIDE_W", w->stride_w);
+    head_constant(e, "PAD_TOP", w->pad_top);
+    head_constant(e, "PAD_LEFT", w->pad_left);
+}
+
 void head_scalar(Emit *e)
 {
     head_define(e, "real", "float");

@@ -52,6 +52,11 @@ bool group_computes(const Group *g, const Node *n)
     return false;
 }
 
+const Node *group_result(const Group *g)
+{
+    return g->nodes[g->count - 1];
+}
+
 void kern_read_operands(Kern *k)
 {
     const Group *g = k->group;

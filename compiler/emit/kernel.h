@@ -94,6 +94,8 @@ int  kern_find_state(const Kern *k);
 int  kern_find_places(const Kern *k, const Node *pool);
 // True if the group computes n itself.
 bool group_computes(const Group *g, const Node *n);
+// What a group stores last.
+const Node *group_result(const Group *g);
 // True if a pointwise node's text reads its input i.
 bool epilogue_uses(const Node *n, int i);
 
@@ -148,6 +150,10 @@ int64_t head_index_step(const Node *n, Lanes lanes);       // of that index, fro
 Lanes layout_lanes(const Layout *l);
 // The vectors of one image's row (y) or pixel: channel blocks, or features.
 int64_t layout_rows(const Layout *l, Shape s);
+// True if blocks are runs of V neighbouring channels: no piece but the last ends inside a block.
+bool blocks_are_runs(const Layout *l);
+// H, W, OUT_H, OUT_W, KERNEL_H, ... of a window from maps of `in` to maps of `out`.
+void head_window(Emit *e, const Window *w, Shape in, Shape out);
 // From here to head_close `real` is one float: the vocabulary of the prelude follows.
 void head_scalar(Emit *e);
 // The fused functions of a group's epilogue:

@@ -65,6 +65,7 @@ template <int N> struct Vector {
     }
 
 INLINE float round_tf32(float x);
+INLINE float sqrt_fast(float x);
 
 LANEWISE2(Vector, operator+, a.v[i] + b.v[i])
 LANEWISE2(Vector, operator-, a.v[i] - b.v[i])
@@ -83,6 +84,8 @@ LANEWISE1(r_exp, expf(a.v[i]))
 LANEWISE1(r_log, logf(a.v[i]))
 LANEWISE1(r_tanh, tanhf(a.v[i]))
 LANEWISE1(r_round_tf32, round_tf32(a.v[i]))
+LANEWISE1(r_rsqrt, rsqrtf(a.v[i]))
+LANEWISE1(r_sqrt_fast, sqrt_fast(a.v[i]))
 
 #define r_const(x) real(x)
 #define R0         real(0.0f)
@@ -103,6 +106,36 @@ template <int N> INLINE Vector<N> r_first_lanes(Vector<N> v, int count)
     UNROLL
     for (int i = 0; i < N; i++)
         v.v[i] = i < count ? v.v[i] : 0.0f;
+    return v;
+}
+
+// For every lane the tap of a window; a byte in memory.
+template <int N> struct Places {
+    u32 v[N];
+    Places() = default;
+    __device__ __forceinline__ Places(u32 tap)
+    {
+        UNROLL
+        for (int i = 0; i < N; i++)
+            v[i] = tap;
+    }
+};
+
+template <int N> INLINE Places<N> r_select_places(Mask<N> q, Places<N> a, Places<N> b)
+{
+    Places<N> r;
+    UNROLL
+    for (int i = 0; i < N; i++)
+        r.v[i] = q.v[i] ? a.v[i] : b.v[i];
+    return r;
+}
+
+// v in the lanes whose place is this tap, 0 in the others.
+template <int N> INLINE Vector<N> r_at_place(Places<N> place, u32 tap, Vector<N> v)
+{
+    UNROLL
+    for (int i = 0; i < N; i++)
+        v.v[i] = place.v[i] == tap ? v.v[i] : 0.0f;
     return v;
 }
 
@@ -201,6 +234,43 @@ template <int N> INLINE void store_bf16s(u16 *p, Vector<N> x)
     }
 }
 
+// Places are bytes: one lane's, or those of a multiple of four lanes.
+#define r_load_places(p, at)     load_places<V>((const u8 *)(p) + (at))
+#define r_store_places(p, at, x) store_places<V>((u8 *)(p) + (at), (x))
+
+template <int N> INLINE Places<N> load_places(const u8 *p)
+{
+    if (N == 1)
+        return Places<N>(*p);
+    enum { BYTES = N == 1 ? 4 : Access<N, 1>::BYTES };
+    Places<N> r;
+    UNROLL
+    for (int i = 0; i + BYTES <= N; i += BYTES) {
+        Packet<BYTES> q = *(const Packet<BYTES> *)(p + i);
+        UNROLL
+        for (int j = 0; j < BYTES; j++)
+            r.v[i + j] = q.w[j / 4] >> j % 4 * 8 & 0xff;
+    }
+    return r;
+}
+
+template <int N> INLINE void store_places(u8 *p, Places<N> x)
+{
+    if (N == 1) {
+        *p = (u8)x.v[0];
+        return;
+    }
+    enum { BYTES = N == 1 ? 4 : Access<N, 1>::BYTES };
+    UNROLL
+    for (int i = 0; i + BYTES <= N; i += BYTES) {
+        Packet<BYTES> q;
+        UNROLL
+        for (int j = 0; j < BYTES; j += 4)
+            q.w[j / 4] = x.v[i + j] | x.v[i + j + 1] << 8 | x.v[i + j + 2] << 16 | x.v[i + j + 3] << 24;
+        *(Packet<BYTES> *)(p + i) = q;
+    }
+}
+
 // --- single instructions of PTX --------------------------------------------------------------------
 
 // To the nearest, ties away from zero, 10 bits of fraction: what tensor cores take as TF32.
@@ -216,6 +286,14 @@ INLINE u32 bf16_pair(float low, float high)
 {
     u32 r;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+    return r;
+}
+
+// Of some 22 bits, one instruction; the square root by itself takes ten.
+INLINE float sqrt_fast(float x)
+{
+    float r;
+    asm("sqrt.approx.f32 %0, %1;" : "=f"(r) : "f"(x));
     return r;
 }
 

@@ -25,11 +25,6 @@ bool filters_line_up(const Pieces *filters, const Pieces *out, int64_t channels,
     return layout_blocks(out, channels, vector) % groups == 0;
 }
 
-const Node *group_result(const Group *g)
-{
-    return g->nodes[g->count - 1];
-}
-
 int64_t node_bytes(const Node *n)
 {
     return 4 * shape_count(n->shape);

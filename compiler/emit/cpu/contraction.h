@@ -10,8 +10,6 @@ bool groups_line_up(const Pieces *whole, int groups, const Pieces *part, int64_t
 // every group of them is whole blocks.
 bool filters_line_up(const Pieces *filters, const Pieces *out, int64_t channels, int groups,
                      int vector);
-// What a group stores last.
-const Node *group_result(const Group *g);
 // Bytes of a tensor's logical values.
 int64_t node_bytes(const Node *n);
 // Adds the arguments of a contraction with an epilogue and opens its head: ARG_X and ARG_W are the

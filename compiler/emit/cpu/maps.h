@@ -7,10 +7,6 @@
 void map_items(Kern *k, const Node *n);
 // Bytes of all arguments that hold values of nodes.
 int64_t map_bytes(const Kern *k);
-// H, W, OUT_H, OUT_W, KERNEL_H, ... of a window from maps of `in` to maps of `out`.
-void map_window(Emit *e, const Window *w, Shape in, Shape out);
-// True if blocks are runs of V neighbouring channels: no piece but the last ends inside a block.
-bool blocks_are_runs(const Layout *l);
 // Channel blocks of a tensor, padding included.
 int64_t map_blocks(const Node *n);
 

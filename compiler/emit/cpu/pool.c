@@ -23,7 +23,7 @@ static void places_address(Emit *e, const Node *pool)
 
 bool pool_row(Emit *e, const Kern *k, const Node *pool, const Node *out)
 {
-    map_window(e, &pool->attr.pool.window, pool->in[0]->shape, pool->shape);
+    head_window(e, &pool->attr.pool.window, pool->in[0]->shape, pool->shape);
     head_constant(e, "BLOCKS", map_blocks(pool));
     head_constant(e, "IS_MAX", pool_is_max(pool));
     head_constant(e, "HAS_PLACES", pool->places != NULL);
@@ -46,7 +46,7 @@ int64_t pool_dx_span(const Node *dx)
 bool pool_dx_row(Emit *e, const Kern *k, const Node *dx)
 {
     const Node *dy = dx->in[0];
-    map_window(e, &dx->attr.pool.window, dx->shape, dy->shape);
+    head_window(e, &dx->attr.pool.window, dx->shape, dy->shape);
     head_constant(e, "BLOCKS", map_blocks(dx));
     head_constant(e, "IS_MAX", pool_is_max(dx));
     head_constant(e, "SPAN", pool_dx_span(dx));

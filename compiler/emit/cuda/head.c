@@ -71,3 +71,21 @@ void cuda_tensor(Emit *e, const char *name, int arg, const Node *n)
     snprintf(word, sizeof word, "STORE_%s", name);
     head_define(e, word, "r_store%s", head_store_suffix(&n->layout));
 }
+
+int64_t cuda_bytes(const Node *n)
+{
+    return n->shape.n * layout_item(&n->layout, n->shape) * element_bytes(n->layout.element);
+}
+
+int64_t cuda_argument_bytes(const Kern *k)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < k->arg_count; i++)
+        if (k->is_places[i])                             // a byte each
+            bytes += cuda_bytes(k->args[i]) / element_bytes(k->args[i]->layout.element);
+        else if (!k->is_state[i])
+            bytes += cuda_bytes(k->args[i]);
+    return bytes;
+}
+
+int64_t cuda_blocks(int64_t count, int threads) { return (count + threads - 1) / threads; }

@@ -26,4 +26,10 @@ void cuda_open(Emit *e, const Kern *k, int lanes, const char *block, const char 
 // For a tensor a body reads or writes itself: `name` is its index in t[], AT_name its address (as
 // head_address), LOAD_name(p, at) and STORE_name(p, at, v) its loads and stores, by element.
 void cuda_tensor(Emit *e, const char *name, int arg, const Node *n);
+// Bytes of a tensor as it is stored, padding and halo in.
+int64_t cuda_bytes(const Node *n);
+// Of all arguments, each once: what a kernel moves that reads and writes every element once.
+int64_t cuda_argument_bytes(const Kern *k);
+// Blocks of so many threads that make `count` items, one a thread.
+int64_t cuda_blocks(int64_t count, int threads);
 #endif
