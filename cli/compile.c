@@ -1,5 +1,6 @@
 // cleave compile FILE.net [-o DIR]: compiles a net as far as it can be without running it, says how
 // long each stage took, and writes every kernel text and the program into a folder.
+#include "cli/cuda.h"
 #include "cli/run.h"
 #include "base/text.h"
 #include "runtime/cpu/compile.h"
@@ -126,8 +127,8 @@ static void print_stages(const Compilation *c, const CcStage *cc)
     printf("  %-8s %9.1f ms\n", "passes", 1e3 * t->passes);
     printf("  %-8s %9.1f ms\n", "emit", 1e3 * t->emit);
     if (cc->is_run)
-        printf("  %-8s %9.1f ms  %d compiled, %d from the cache\n", "cc", 1e3 * cc->seconds, cc->made,
-               cc->cached);
+        printf("  %-8s %9.1f ms  %d compiled, %d from the cache\n", cuda_is_for(p) ? "nvrtc" : "cc",
+               1e3 * cc->seconds, cc->made, cc->cached);
     else
         printf("  %-8s %9s     this machine does not run the target\n", "cc", "-");
     printf("  %-8s %9.1f ms\n", "all", 1e3 * (t->front + t->passes + t->emit + cc->seconds));
@@ -146,12 +147,47 @@ static void print_stages_json(const Compilation *c, const CcStage *cc)
            1e3 * (t->front + t->passes + t->emit + cc->seconds));
 }
 
+// What NVRTC made of a unit, beside its text: "k3_conv.ptx", "k3_conv.cubin".
+static bool write_built(const KernelUnit *unit, const CudaBuilt *b, const char *folder)
+{
+    char name[NAME_MAX];
+    int stem = (int)strcspn(unit->name, ".");
+    snprintf(name, sizeof name, "%.*s.ptx", stem, unit->name);
+    FILE *f = create(folder, name);
+    if (!f)
+        return false;
+    fputs(b->out.ptx, f);
+    if (!finish(f, name))
+        return false;
+    snprintf(name, sizeof name, "%.*s.cubin", stem, unit->name);
+    f = create(folder, name);
+    if (!f)
+        return false;
+    fwrite(b->out.cubin, 1, b->out.cubin_size, f);
+    return finish(f, name);
+}
+
+static int run_nvrtc(const Program *p, const char *folder, bool table, CcStage *cc)
+{
+    CudaUnits u;
+    int code = cuda_units_build(p, NULL, &u);
+    *cc = (CcStage){ true, p->unit_count - u.from_cache, u.from_cache, u.seconds };
+    for (int i = 0; i < p->unit_count && code == EXIT_OK && folder; i++)
+        if (!write_built(&p->units[i], &u.built[i], folder))
+            code = EXIT_RUN;
+    if (code == EXIT_OK && table)
+        cuda_print_table(p, &u, stdout);
+    cuda_units_close(&u);
+    return code;
+}
+
 static int compile_with(Compilation *c, const char *folder, bool json)
 {
     CcStage cc;
     if (folder && !write_all(c->program, folder))
         return EXIT_RUN;
-    int code = run_cc(c->program, &cc);
+    int code = cuda_is_for(c->program) ? run_nvrtc(c->program, folder, !json, &cc)
+                                       : run_cc(c->program, &cc);
     if (code == EXIT_OK)
         (json ? print_stages_json : print_stages)(c, &cc);
     return code;

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 
 CLEAVE = sys.argv[1]
 SHOWN = "ast graph shapes cost comm plan kernels cpu memory schedule fusion".split()
@@ -50,6 +51,17 @@ for noun in SHOWN:
         for one in about:
             found |= keys(run("show", noun, net, one))
     compare(f"show {noun}", found)
+
+# What concerns GPUs, on a net that needs one body only; NVRTC may be missing.
+with tempfile.NamedTemporaryFile("w", suffix=".net") as small:
+    small.write("net small : 6x4x4 -> 6x4x4 { relu -> dropout(0.5) -> tanh }\n")
+    small.flush()
+    compare("show cuda", keys(run("show", "cuda", small.name)) | keys(run("show", "cuda", small.name, "1")))
+    if subprocess.run([CLEAVE, "doctor"], capture_output=True, text=True).stdout.find("nvrtc     missing") < 0:
+        compare("show ptx", keys(run("show", "ptx", small.name)))
+        compare("show sass", keys(run("show", "sass", small.name, "1")))
+    else:
+        print("not tested: show ptx and sass, NVRTC is missing")
 
 compare("cleave why FILE", keys(run("why", "nets/alexnet.net:12")) | keys(run("why", "nets/digits.net", "fc1")))
 compare("cleave why-not", keys(run("why-not", "nets/alexnet.net", "relu2", "lrn2")))

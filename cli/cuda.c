@@ -1,0 +1,138 @@
+// CUDA units of a program: built, reported on, tabulated.
+#include "cli/cuda.h"
+#include "cli/verb.h"
+#include "runtime/cuda/occupancy.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+bool cuda_is_for(const Program *p)
+{
+    return p->unit_count && !strncmp(p->units[0].target, "cuda:", 5);
+}
+
+const char *cuda_arch(const KernelUnit *unit, char to[CUDA_ARCH])
+{
+    const char *arch = unit->target + strlen("cuda:");
+    snprintf(to, CUDA_ARCH, "%.*s", (int)strcspn(arch, ":"), arch);
+    return to;
+}
+
+// "source-0.net", as texts call the user's files, becomes the file's path.
+static void name_sources(const Program *p, Report *r)
+{
+    for (int i = 0; i < r->message_count; i++) {
+        int source = -1, end = 0;
+        const char *file = r->messages[i].file;
+        if (file && sscanf(file, "source-%d.net%n", &source, &end) == 1 && end > 0 && !file[end]
+            && source >= 0 && source < p->source_count)
+            r->messages[i].file = p->sources[source].path;
+    }
+}
+
+static int report_failure(const Program *p, CudaUnits *u, const int *unit_of, const char *err)
+{
+    int refused = 0;
+    for (int i = 0; i < u->count; i++) {
+        CudaBuilt *b = &u->built[unit_of[i]];
+        if (b->status != BUILD_REFUSED)
+            continue;
+        name_sources(p, &b->report);
+        report_print(&b->report, stderr, false, isatty(STDERR_FILENO));
+        refused++;
+    }
+    if (!refused)
+        fprintf(stderr, "cleave: %s\n", err);
+    return EXIT_MACHINE;
+}
+
+// Builds units[unit_of[0 .. u->count - 1]]; results go to their places in u->built.
+static int build(const Program *p, const int *unit_of, Nvrtc *nvrtc, CudaUnits *u)
+{
+    char err[DEVICE_ERROR];
+    char (*archs)[CUDA_ARCH] = calloc((size_t)u->count + 1, sizeof *archs);
+    CudaUnit *units = calloc((size_t)u->count + 1, sizeof *units);
+    CudaBuilt *built = calloc((size_t)u->count + 1, sizeof *built);
+    bool good = archs && units && built;
+    for (int i = 0; i < u->count && good; i++) {
+        const KernelUnit *k = &p->units[unit_of[i]];
+        units[i] = (CudaUnit){ k->name, cuda_arch(k, archs[i]), k->text };
+    }
+    CudaBuildOptions options = { 0 };
+    snprintf(err, sizeof err, "out of memory");
+    good = good && cuda_build(nvrtc, units, u->count, &options, built, err);
+    for (int i = 0; i < u->count && built; i++) {
+        u->built[unit_of[i]] = built[i];
+        u->from_cache += built[i].from_cache;
+    }
+    int code = good ? EXIT_OK : report_failure(p, u, unit_of, err);
+    free(archs);
+    free(units);
+    free(built);
+    return code;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int cuda_units_build(const Program *p, const bool *wanted, CudaUnits *u)
+{
+    char err[DEVICE_ERROR];
+    Nvrtc nvrtc;
+    *u = (CudaUnits){ .built = calloc((size_t)p->unit_count + 1, sizeof *u->built) };
+    int *unit_of = calloc((size_t)p->unit_count + 1, sizeof *unit_of);
+    int code = EXIT_MACHINE;
+    double start = now();
+    for (int i = 0; i < p->unit_count && unit_of; i++)
+        if (!wanted || wanted[i])
+            unit_of[u->count++] = i;
+    if (!u->built || !unit_of)
+        fprintf(stderr, "cleave: out of memory\n");
+    else if (!nvrtc_find(&nvrtc, err))
+        fprintf(stderr, "cleave: %s\n", err);
+    else
+        code = build(p, unit_of, &nvrtc, u);
+    free(unit_of);
+    u->count = p->unit_count;
+    u->seconds = now() - start;
+    return code;
+}
+
+void cuda_units_close(CudaUnits *u)
+{
+    if (u->built)
+        cuda_built_close(u->built, u->count);
+    free(u->built);
+    *u = (CudaUnits){ 0 };
+}
+
+// --- the table --------------------------------------------------------------------------------------
+
+static void print_row(const Program *p, const Kernel *k, const CudaUnits *u, FILE *out)
+{
+    char arch[CUDA_ARCH];
+    const CudaBuilt *b = &u->built[k->unit];
+    const CubinKernel *c = cubin_kernel(&b->cubin, k->symbol);
+    const ReportKernel *r = report_kernel(&b->report, k->symbol);
+    const GpuLimits *gpu = gpu_limits(cuda_arch(&p->units[k->unit], arch));
+    if (!c || !gpu)
+        return;
+    BlockNeeds needs = { k->threads, c->registers, c->shared + (int)k->shared, c->barriers };
+    Occupancy o = occupancy_of(gpu, &needs);
+    int spills = r ? r->spill_stores + r->spill_loads : c->stack;
+    fprintf(out, "%-24s %-16s %7d %9d %9d %6d %6d  %5.1f %%  %s\n", k->symbol, k->body, k->threads,
+            c->registers, needs.shared, spills, o.blocks, 100 * o.share, occupancy_limit_name(o.limit));
+}
+
+void cuda_print_table(const Program *p, const CudaUnits *u, FILE *out)
+{
+    fprintf(out, "%-24s %-16s %7s %9s %9s %6s %6s  %7s  %s\n", "kernel", "body", "threads", "registers",
+            "shared", "spills", "blocks", "warps", "limited by");
+    for (int i = 0; i < p->kernel_count; i++)
+        print_row(p, &p->kernels[i], u, out);
+}

@@ -1,0 +1,24 @@
+// Building a program's CUDA units for verbs that show or write what became of them.
+#ifndef CLI_CUDA_H
+#define CLI_CUDA_H
+#include "compile.h"
+#include "runtime/cuda/build.h"
+
+typedef struct {
+    CudaBuilt *built;              // by unit of the program
+    int        count, from_cache;
+    double     seconds;
+} CudaUnits;
+
+bool cuda_is_for(const Program *p);                    // its kernels are CUDA's
+// Compiles all units, or finds them in the cache, and prints what is wrong, with carets into kernels/
+// and the .net file. `wanted` by unit: the others are left out; NULL: all. EXIT_OK or the verb's exit
+// code; always followed by cuda_units_close.
+int  cuda_units_build(const Program *p, const bool *wanted, CudaUnits *u);
+void cuda_units_close(CudaUnits *u);
+// "sm_90a" of a unit for "cuda:sm_90a:bf16"; lives in `to`.
+enum { CUDA_ARCH = 16 };
+const char *cuda_arch(const KernelUnit *unit, char to[CUDA_ARCH]);
+// One line a kernel: registers, shared memory, spills, blocks a multiprocessor and what limits them.
+void cuda_print_table(const Program *p, const CudaUnits *u, FILE *out);
+#endif
