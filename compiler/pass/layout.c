@@ -226,8 +226,8 @@ static bool kind_fits(const Plan *p, const Node *user, Want want, const Node *va
         return (k == wanted || k == LAYOUT_PLAIN) && image_fits(p, user, value);
     case WANT_MAP_OR_PANEL:
         return k == wanted || k == p->layouts->kinds[WANT_PANEL];
-    case WANT_ANY:
-        return k != LAYOUT_NHWC || value->layout.vector == p->vector;
+    case WANT_ANY:                                   // an update takes its parameter as it is
+        return k != LAYOUT_NHWC || value->layout.vector == p->vector || op_has(user->op, OP_UPDATE);
     case WANT_PANEL:
     case WANT_COLUMNS:
     case WANT_PLAIN:
@@ -245,6 +245,13 @@ static Element wanted_element(const Plan *p, const Node *user, int i, const Node
     if (!op_has(user->op, OP_CONTRACTION) || (loop_rounds && p->matrix == ELEMENT_TF32))
         return value->layout.element;
     return p->matrix;
+}
+
+// The image, or its copy in other elements, has the halo and the rows that this convolution wants.
+static void note_reader(Plan *p, const Node *image, const Node *reader)
+{
+    ImageReader r = { image, reader };
+    ARENA_PUSH(p->g->arena, p->readers, p->reader_count, p->reader_capacity, r);
 }
 
 static Node *fit_input(Plan *p, Node *n, int i)
@@ -268,7 +275,12 @@ static Node *fit_input(Plan *p, Node *n, int i)
     bool fits = kind_fits(p, n, want, value);
     Layout to = fits ? value->layout : layout_from(p, want, value);
     to.element = wanted_element(p, n, i, value);
-    return fits && to.element == value->layout.element ? value : relayout(p, value, &to, n);
+    if (fits && to.element == value->layout.element)
+        return value;
+    Node *copy = relayout(p, value, &to, n);
+    if (fits && want == WANT_IMAGE)
+        note_reader(p, copy, n);
+    return copy;
 }
 
 // An image with few channels: on CPUs plain; on GPUs with pixels padded to as few channels as let
@@ -282,8 +294,7 @@ static void fit_image(Plan *p, const Node *user, Node *image)
     }
     int vector = image_pixel_padding(&user->attr.conv.window, image->shape.c, p->vector);
     image->layout = layout_of_kind(LAYOUT_NHWC, vector, &one, image->shape);
-    ImageReader r = { image, user };
-    ARENA_PUSH(p->g->arena, p->readers, p->reader_count, p->reader_capacity, r);
+    note_reader(p, image, user);
 }
 
 // A source that nobody has given a layout yet takes the one its first user wants.
@@ -522,7 +533,7 @@ static void find_halos(const Plan *p)
     for (int i = 0; i < g->count; i++) {
         Node *n = g->nodes[i];
         Layout *l = &n->layout;
-        bool is_run = l->kind == LAYOUT_NHWC && n->op == OP_INPUT && l->vector < p->vector;
+        bool is_run = l->kind == LAYOUT_NHWC && l->vector < p->vector && reader_of(p, n);
         if (l->kind != LAYOUT_BLOCKED && l->kind != LAYOUT_PLAIN && !is_run)
             continue;
         const Halo *halo = &need[home(n)->id];
