@@ -1,31 +1,8 @@
 // Heads of kernels that move values and compute nothing: other layouts, flattened maps,
 // concatenations and slices that no view could do.
 #include "emit/cpu/maps.h"
+#include "emit/origin.h"
 #include <inttypes.h>
-
-// Channels `from`.. of x become channels `to`.. of the root.
-typedef struct { const Node *x; int64_t from, to, channels; } Origin;
-
-static int source_count(const Group *g)
-{
-    Op op = g->root->op;
-    return op == OP_CONCAT || op == OP_JOIN || op == OP_ALL ? g->root->inputs : 1;
-}
-
-static Origin source_at(const Group *g, int i)
-{
-    const Node *n = g->root, *x = n->in[i];
-    Origin s = { .x = x, .channels = x->shape.c };
-    for (int q = 0; q < i; q++)
-        s.to += n->in[q]->shape.c;
-    if (n->op == OP_SLICE) {
-        s.from = n->attr.slice.first;
-        s.channels = n->shape.c;
-    } else if (n->op == OP_EMBED) {
-        s.to = n->attr.slice.first;
-    }
-    return s;
-}
 
 static bool is_activation(const Node *n)
 {
@@ -69,7 +46,7 @@ bool relayout_rows_takes(const Emit *e, const Group *g)
 {
     (void)e;
     const Node *y = g->root, *x = y->in[0];
-    if (is_flip(g) || source_count(g) != 1 || y->op == OP_SLICE || y->op == OP_EMBED
+    if (is_flip(g) || origin_count(g) != 1 || y->op == OP_SLICE || y->op == OP_EMBED
         || !is_activation(x) || !is_activation(y))
         return false;
     LayoutKind from = x->layout.kind, to = y->layout.kind;
@@ -118,8 +95,8 @@ static void print_sources(Emit *e, const Kern *k, int64_t unit_of(const Node *n,
 {
     const Group *g = k->group;
     head_list(e, "SOURCES(X)");
-    for (int i = 0; i < source_count(g); i++) {
-        Origin s = source_at(g, i);
+    for (int i = 0; i < origin_count(g); i++) {
+        Origin s = origin_at(g, i);
         int64_t from = unit_of(s.x, s.from), to = unit_of(g->root, s.to);
         fprintf(e->text, " X(%d, AT_X%d, %" PRId64 ", %" PRId64 ", %" PRId64 ")", kern_find(k, s.x), i,
                 from, to, unit_of(s.x, s.from + s.channels) - from);
@@ -127,7 +104,7 @@ static void print_sources(Emit *e, const Kern *k, int64_t unit_of(const Node *n,
     fputc('\n', e->text);
     head_list(e, "ZEROS(X)");
     if (g->root->op == OP_EMBED) {
-        Origin s = source_at(g, 0);
+        Origin s = origin_at(g, 0);
         int64_t first = unit_of(g->root, s.to), end = unit_of(g->root, s.to + s.channels);
         fprintf(e->text, " X(0, %" PRId64 ") X(%" PRId64 ", %" PRId64 ")", first, end,
                 unit_of(g->root, g->root->shape.c) - end);
@@ -184,8 +161,8 @@ bool relayout_blocks_takes(const Emit *e, const Group *g)
         return false;
     if (!is_map && map_of(y).h * map_of(y).w != 1)
         return false;
-    for (int i = 0; i < source_count(g); i++) {
-        Origin s = source_at(g, i);
+    for (int i = 0; i < origin_count(g); i++) {
+        Origin s = origin_at(g, i);
         if (s.x->layout.kind != y->layout.kind || s.x->shape.h != y->shape.h
             || s.x->shape.w != y->shape.w || !moves_in_blocks(y, s))
             return false;
@@ -195,17 +172,17 @@ bool relayout_blocks_takes(const Emit *e, const Group *g)
 
 static void print_source_addresses(Emit *e, const Group *g, void print(Emit *, const char *, const Node *))
 {
-    for (int i = 0; i < source_count(g); i++) {
+    for (int i = 0; i < origin_count(g); i++) {
         char name[HEAD_NAME];
         snprintf(name, sizeof name, "AT_X%d", i);
-        print(e, name, source_at(g, i).x);
+        print(e, name, origin_at(g, i).x);
     }
 }
 
 static int read_sources(Kern *k)
 {
-    for (int i = 0; i < source_count(k->group); i++)
-        kern_read(k, source_at(k->group, i).x);
+    for (int i = 0; i < origin_count(k->group); i++)
+        kern_read(k, origin_at(k->group, i).x);
     return kern_write(k, k->group->root);
 }
 
@@ -230,8 +207,8 @@ bool relayout_any_takes(const Emit *e, const Group *g)
 {
     (void)e;
     bool fits = !is_flip(g) && is_activation(g->root);
-    for (int i = 0; fits && i < source_count(g); i++)
-        fits = is_activation(source_at(g, i).x);
+    for (int i = 0; fits && i < origin_count(g); i++)
+        fits = is_activation(origin_at(g, i).x);
     return fits;
 }
 
