@@ -278,6 +278,27 @@ static void print_first_channel(Emit *e, const Layout *l, const char *block, con
             e->index, block, lane);
 }
 
+void head_channel(Emit *e, const char *name, const Node *n)
+{
+    const Layout *l = &n->layout;
+    bool flattened = is_flattened(l, n->shape);
+    int64_t pixel = layout_pixel(l, n->shape) / e->lanes;       // blocks of one
+    head_function(e, e->index, name, arena_printf(e->arena, "%s b", e->index));
+    if (flattened)
+        fprintf(e->text, "    %s pixel = b / %" PRId64 ", block = b %% %" PRId64 ";\n", e->index, pixel,
+                pixel);
+    print_first_channel(e, l, flattened ? "block" : "b", "");
+    if (flattened)
+        fprintf(e->text, "    return channel * %" PRId64 " + pixel;\n}\n", feature_map(l, n->shape).area);
+    else
+        fprintf(e->text, "    return channel;\n}\n");
+}
+
+int64_t head_channel_step(const Node *n)
+{
+    return is_flattened(&n->layout, n->shape) ? feature_map(&n->layout, n->shape).area : 1;
+}
+
 void head_index(Emit *e, const char *name, const Node *n, Lanes lanes)
 {
     const Layout *l = &n->layout;

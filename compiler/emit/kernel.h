@@ -145,6 +145,10 @@ bool head_has_padding(const Node *n, Lanes lanes);         // some block has few
 // lane 0, by which a random node draws its numbers (attr.dropout: c and C are the whole tensor's).
 void head_index(Emit *e, const char *name, const Node *n, Lanes lanes);
 int64_t head_index_step(const Node *n, Lanes lanes);       // of that index, from lane to lane
+// `long NAME(long b)`: the logical channel (of a flattened map the feature) of lane 0 of block b of an
+// NHWC or PLAIN tensor; the next lane's is head_channel_step behind it.
+void head_channel(Emit *e, const char *name, const Node *n);
+int64_t head_channel_step(const Node *n);
 // How the vectors of a tensor of this layout run: BLOCKED and PANEL along channels, COLUMNS along
 // images; PLAIN is done one element at a time.
 Lanes layout_lanes(const Layout *l);

@@ -11,6 +11,9 @@
 #define PASTE(a, b) PASTE_(a, b)
 #define OWN(name)   PASTE(KERNEL, name)
 
+#define INFINITE    __uint_as_float(0x7f800000u)
+#define NO_NUMBER   __uint_as_float(0x7fffffffu)
+
 typedef unsigned char      u8;
 typedef unsigned short     u16;
 typedef unsigned int       u32;
@@ -23,6 +26,9 @@ struct StepState {
     int images;
 };
 struct ParamRates { float lr, momentum, decay, reserved; };             // behind it, one a parameter
+
+// No update of this step is applied. All that find a reason write the same.
+INLINE void state_stop(const void *state) { atomicExch(&((StepState *)state)->stop, 1); }
 
 INLINE ParamRates rates_of(const void *state, int param)
 {
@@ -75,6 +81,7 @@ LANEWISE2(Mask, operator<, a.v[i] < b.v[i])
 LANEWISE2(Mask, operator>, a.v[i] > b.v[i])
 LANEWISE2(Mask, operator<=, a.v[i] <= b.v[i])
 LANEWISE2(Mask, operator>=, a.v[i] >= b.v[i])
+LANEWISE2(Mask, operator==, a.v[i] == b.v[i])
 LANEWISE2(Vector, r_max, a.v[i] > b.v[i] ? a.v[i] : b.v[i])
 LANEWISE2(Vector, r_min, a.v[i] < b.v[i] ? a.v[i] : b.v[i])
 LANEWISE1(operator-, -a.v[i])
@@ -139,6 +146,36 @@ template <int N> INLINE Vector<N> r_at_place(Places<N> place, u32 tap, Vector<N>
     return v;
 }
 
+// v in the first `count` lanes, `other` in the others.
+template <int N> INLINE Vector<N> r_first_lanes_of(Vector<N> v, Vector<N> other, int count)
+{
+    UNROLL
+    for (int i = 0; i < N; i++)
+        v.v[i] = i < count ? v.v[i] : other.v[i];
+    return v;
+}
+
+// Across the lanes of one vector, pairwise: sums and the largest (NaN is not seen).
+template <int N> INLINE float lanes_sum(Vector<N> v)
+{
+    UNROLL
+    for (int half = N / 2; half; half /= 2)
+        UNROLL
+        for (int i = 0; i < half; i++)
+            v.v[i] += v.v[i + half];
+    return v.v[0];
+}
+
+template <int N> INLINE float lanes_most(Vector<N> v)
+{
+    UNROLL
+    for (int half = N / 2; half; half /= 2)
+        UNROLL
+        for (int i = 0; i < half; i++)
+            v.v[i] = fmaxf(v.v[i], v.v[i + half]);
+    return v.v[0];
+}
+
 // Uniform random numbers in [0, 1): of the elements index, index + step, ... of a layer's tensor.
 #define r_random(state, key, index, step) random_vector<V>((state), (key), (index), (step))
 template <int N> INLINE Vector<N> random_vector(const void *state, u32 key, long long index, u32 step)
@@ -164,6 +201,10 @@ template <> struct Packet<2> { u16 h; };
 #define r_store(p, at, x)        store_floats<V>((float *)(p) + (at), (x))
 #define r_store_tf32(p, at, x)   store_floats<V>((float *)(p) + (at), r_round_tf32(x))
 #define r_store_bf16(p, at, x)   store_bf16s<V>((u16 *)(p) + (at), (x))
+
+// One element, where neighbours are not wanted.
+#define r_element(p, at)         ((const float *)(p))[at]
+#define r_element_bf16(p, at)    float_of_bf16(((const u16 *)(p))[at])
 
 // The largest power of two of bytes, at most 16, that N elements of `size` bytes are made of.
 template <int N, int SIZE> struct Access { enum { BYTES = N * SIZE < 16 ? N * SIZE : 16 }; };
@@ -202,35 +243,35 @@ INLINE u32 bf16_pair(float low, float high);
 template <int N> INLINE Vector<N> load_bf16s(const u16 *p)
 {
     Vector<N> r;
-    if (N == 1) {
+    if constexpr (N == 1) {
         r.v[0] = float_of_bf16(*p);
-        return r;
-    }
-    enum { BYTES = N == 1 ? 4 : Access<N, 2>::BYTES, EACH = BYTES / 2 };
-    UNROLL
-    for (int i = 0; i + EACH <= N; i += EACH) {
-        Packet<BYTES> q = *(const Packet<BYTES> *)(p + i);
+    } else {
+        enum { BYTES = Access<N, 2>::BYTES, EACH = BYTES / 2 };
         UNROLL
-        for (int j = 0; j < EACH; j++)
-            r.v[i + j] = float_of_bf16(j % 2 ? q.w[j / 2] >> 16 : q.w[j / 2] & 0xffff);
+        for (int i = 0; i < N; i += EACH) {
+            Packet<BYTES> q = *(const Packet<BYTES> *)(p + i);
+            UNROLL
+            for (int j = 0; j < EACH; j++)
+                r.v[i + j] = float_of_bf16(j % 2 ? q.w[j / 2] >> 16 : q.w[j / 2] & 0xffff);
+        }
     }
     return r;
 }
 
 template <int N> INLINE void store_bf16s(u16 *p, Vector<N> x)
 {
-    if (N == 1) {
+    if constexpr (N == 1) {
         *p = (u16)bf16_pair(x.v[0], 0.0f);
-        return;
-    }
-    enum { BYTES = N == 1 ? 4 : Access<N, 2>::BYTES, EACH = BYTES / 2 };
-    UNROLL
-    for (int i = 0; i + EACH <= N; i += EACH) {
-        Packet<BYTES> q;
+    } else {
+        enum { BYTES = Access<N, 2>::BYTES, EACH = BYTES / 2 };
         UNROLL
-        for (int j = 0; j < EACH; j += 2)
-            q.w[j / 2] = bf16_pair(x.v[i + j], x.v[i + j + 1]);
-        *(Packet<BYTES> *)(p + i) = q;
+        for (int i = 0; i < N; i += EACH) {
+            Packet<BYTES> q;
+            UNROLL
+            for (int j = 0; j < EACH; j += 2)
+                q.w[j / 2] = bf16_pair(x.v[i + j], x.v[i + j + 1]);
+            *(Packet<BYTES> *)(p + i) = q;
+        }
     }
 }
 
@@ -356,18 +397,19 @@ INLINE void multiply_bf16(float d[4], const u32 a[4], const u32 b[2])
 
 // --- across a warp and a block: fixed trees, so that the order of sums never changes ---------------
 
-INLINE float warp_sum(float x)
+// Among LANES neighbouring lanes of a warp (all 32 call it); each gets the result.
+template <int LANES = 32> INLINE float warp_sum(float x)
 {
     UNROLL
-    for (int half = 16; half; half /= 2)
+    for (int half = LANES / 2; half; half /= 2)
         x += __shfl_xor_sync(0xffffffffu, x, half);
     return x;
 }
 
-INLINE float warp_most(float x)                              // NaN is not seen
+template <int LANES = 32> INLINE float warp_most(float x)    // NaN is not seen
 {
     UNROLL
-    for (int half = 16; half; half /= 2)
+    for (int half = LANES / 2; half; half /= 2)
         x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, half));
     return x;
 }

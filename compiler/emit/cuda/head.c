@@ -72,6 +72,15 @@ void cuda_tensor(Emit *e, const char *name, int arg, const Node *n)
     head_define(e, word, "r_store%s", head_store_suffix(&n->layout));
 }
 
+void cuda_elements(Emit *e, const char *name, const Node *n)
+{
+    char word[HEAD_NAME];
+    snprintf(word, sizeof word, "OF_%s", name);
+    head_element(e, word, n);
+    snprintf(word, sizeof word, "GET_%s", name);
+    head_define(e, word, "r_element%s", head_load_suffix(&n->layout));
+}
+
 int64_t cuda_bytes(const Node *n)
 {
     return n->shape.n * layout_item(&n->layout, n->shape) * element_bytes(n->layout.element);

@@ -26,6 +26,9 @@ void cuda_open(Emit *e, const Kern *k, int lanes, const char *block, const char 
 // For a tensor a body reads or writes itself: `name` is its index in t[], AT_name its address (as
 // head_address), LOAD_name(p, at) and STORE_name(p, at, v) its loads and stores, by element.
 void cuda_tensor(Emit *e, const char *name, int arg, const Node *n);
+// For a tensor of which a body reads single elements: OF_name its address by logical element (as
+// head_element), GET_name(p, at) one of its elements as a float.
+void cuda_elements(Emit *e, const char *name, const Node *n);
 // Bytes of a tensor as it is stored, padding and halo in.
 int64_t cuda_bytes(const Node *n);
 // Of all arguments, each once: what a kernel moves that reads and writes every element once.
