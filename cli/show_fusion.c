@@ -9,7 +9,7 @@ static void print_text(const Group *group, FILE *out)
     report_safe(group->root->name, out);
     fputc(':', out);
     for (int k = 0; k < group->count; k++)
-        fprintf(out, "%s %s", k ? " +" : "", op_table[group->nodes[k]->op]->name);
+        fprintf(out, "%s %s", k ? " +" : "", node_kind(group->nodes[k]));
     fputs("\n    ", out);
     report_safe(group->reason, out);
     fputc('\n', out);
@@ -28,7 +28,7 @@ static void print_json(const KernelUse *u, FILE *out)
     }
     fputs("], \"ops\": [", out);
     for (int k = 0; k < u->group->count; k++)
-        fprintf(out, "%s\"%s\"", k ? ", " : "", op_table[u->group->nodes[k]->op]->name);
+        fprintf(out, "%s\"%s\"", k ? ", " : "", node_kind(u->group->nodes[k]));
     fputc(']', out);
     report_json_text("reason", u->group->reason, out);
     fputc('}', out);

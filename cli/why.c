@@ -195,7 +195,7 @@ static void json_use(const Program *p, const Why *why, const KernelUse *u, FILE 
             (long long)l->items, (long long)l->flops, (long long)l->bytes, intensity(l), u->command,
             u->place);
     for (int i = 0; i < u->group->count; i++)
-        fprintf(out, "%s\"%s\"", i ? ", " : "", op_table[u->group->nodes[i]->op]->name);
+        fprintf(out, "%s\"%s\"", i ? ", " : "", node_kind(u->group->nodes[i]));
     fputc(']', out);
     json_tensors("reads", p, l, 0, reads, out);
     json_tensors("writes", p, l, reads, l->tensor_count, out);

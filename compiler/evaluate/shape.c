@@ -22,11 +22,14 @@ void formula_concat(Evaluator *e, const Node *n, const double *const *in, double
 {
     (void)e;
     int64_t first = 0;
-    for (int i = 0; i < n->inputs; i++) {
-        Shape x = n->in[i]->shape;
-        copy_channels(in[i], x, 0, y, n->shape, first, x.c);
-        first += x.c;
-    }
+    int parts = n->attr.concat.parts ? n->attr.concat.parts : 1;
+    for (int k = 0; k < parts; k++)
+        for (int i = 0; i < n->inputs; i++) {
+            Shape x = n->in[i]->shape;
+            int64_t run = x.c / parts;
+            copy_channels(in[i], x, k * run, y, n->shape, first, run);
+            first += run;
+        }
 }
 
 void formula_slice(Evaluator *e, const Node *n, const double *const *in, double *y)

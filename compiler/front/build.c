@@ -69,7 +69,8 @@ static int groups_of(Elab *e, StageUse *u, int64_t channels, int64_t width)
 {
     const Argument *written = use_arg(u, "groups");
     int own = written->value.kind == VALUE_NUMBER ? (int)written->value.number : 1;
-    int64_t all = (int64_t)own * (split_is_local(e, u->in[0]) ? split_parts(e) : 1);
+    int shared = split_shared(u->in[0]);
+    int64_t all = (int64_t)own * shared;
     if (all <= INT32_MAX && channels % all == 0 && width % all == 0)
         return (int)all;
     const char *of = channels % all ? "input" : "output";
@@ -78,7 +79,7 @@ static int groups_of(Elab *e, StageUse *u, int64_t channels, int64_t width)
                (long long)(channels % all ? channels : width), of);
     if (all != own)
         diag_detail(e->diag, "%d x %d parts of %s, each of which sees its own maps", own,
-                    split_parts(e), e->split->text);
+                    shared, e->split->text);
     return 0;
 }
 
@@ -147,7 +148,7 @@ Node *build_flatten(Elab *e, StageUse *u) { return build_simple(e, u, OP_FLATTEN
 // Stages that mix maps need all of them.
 static bool refuses_split(Elab *e, const StageUse *u)
 {
-    if (!split_is_local(e, u->in[0]))
+    if (split_shared(u->in[0]) == 1)
         return false;
     elab_error(e, u->at, "E209", "`%s` needs all maps; in %s each part holds its own", u->stage->name,
                e->split->text);
@@ -199,7 +200,7 @@ Node *build_lrn(Elab *e, StageUse *u)
     }
     Node *n = stage_node(e, u, within ? OP_LRN_MAP : OP_LRN, NULL, 1, u->in);
     n->attr.lrn = (LrnAttr){ size_at(size, 0), use_real(u, "k"), use_real(u, "alpha"),
-                             use_real(u, "beta"), split_is_local(e, u->in[0]) ? split_parts(e) : 1 };
+                             use_real(u, "beta"), split_shared(u->in[0]) };
     return inferred(e, n);
 }
 
@@ -275,7 +276,10 @@ Node *build_concat(Elab *e, StageUse *u)
 {
     if (!split_inputs_agree(e, u))
         return NULL;
-    return inferred(e, stage_node(e, u, OP_CONCAT, NULL, u->inputs, u->in));
+    Node *n = stage_node(e, u, OP_CONCAT, NULL, u->inputs, u->in);
+    int shared = split_shared(u->in[0]);
+    n->attr.concat.parts = shared > 1 ? shared : 0;
+    return inferred(e, n);
 }
 
 Node *build_own_op(Elab *e, StageUse *u)

@@ -173,7 +173,8 @@ Value call_again(Elab *e, Instance *i, Value in, Span at);
 Value call_block_unknown(Elab *e, const Ast *block);             // for `check`: no caller
 
 // --- split.c ---------------------------------------------------------------------------------------
-bool  split_is_local(const Elab *e, const Node *n);              // each part holds a share of it
+int   split_shared(const Node *n);                               // in so many runs over the parts; 1: whole
+bool  split_is_local(const Elab *e, const Node *n);              // each part at hand holds a run of its own
 bool  split_inputs_agree(Elab *e, const StageUse *u);            // all whole or all split
 bool  split_divides(Elab *e, const StageUse *u, int64_t width, const char *of, Span at);
 int   split_parts(const Elab *e);                                // 1 outside

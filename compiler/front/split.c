@@ -8,24 +8,37 @@ int split_parts(const Elab *e)
     return e->split ? e->split->parts : 1;
 }
 
+int split_shared(const Node *n)
+{
+    return op_has(n->op, OP_SOURCE) ? 1 : n->shared;
+}
+
 bool split_is_local(const Elab *e, const Node *n)
 {
-    return e->split && n->split == e->split && !n->is_all && !op_has(n->op, OP_SOURCE);
+    return e->split && n->split == e->split && split_shared(n) == e->split->parts;
+}
+
+static const char *shared_text(Elab *e, const Node *n, const Node *other)
+{
+    int shared = split_shared(n);
+    if (shared == 1 || split_shared(other) == 1)
+        return shared == 1 ? "whole" : "split";
+    return arena_printf(e->arena, "split in %d", shared);
 }
 
 bool split_inputs_agree(Elab *e, const StageUse *u)
 {
-    int local = 0, odd = 0;
-    for (int i = 0; i < u->inputs; i++)
-        local += split_is_local(e, u->in[i]);
-    if (local == 0 || local == u->inputs)
-        return true;
-    while (odd < u->inputs && split_is_local(e, u->in[odd]) == split_is_local(e, u->in[0]))
+    int odd = 1;
+    while (odd < u->inputs && split_shared(u->in[odd]) == split_shared(u->in[0]))
         odd++;
-    elab_error(e, u->at, "E208", "%s mixes a tensor that is split over the parts with a whole one",
-               u->stage->name);
-    for (int i = 0; i <= odd && i < u->inputs; i += odd ? odd : 1)
-        diag_note(e->diag, u->in[i]->at, "this is %s", split_is_local(e, u->in[i]) ? "split" : "whole");
+    if (odd >= u->inputs)
+        return true;
+    const Node *a = u->in[0], *b = u->in[odd];
+    bool two_splits = split_shared(a) > 1 && split_shared(b) > 1;
+    elab_error(e, u->at, "E208", two_splits ? "%s mixes tensors of an inner and of an outer split"
+               : "%s mixes a tensor that is split over the parts with a whole one", u->stage->name);
+    diag_note(e->diag, a->at, "this is %s", shared_text(e, a, b));
+    diag_note(e->diag, b->at, "this is %s", shared_text(e, b, a));
     diag_help(e->diag, "put `all` behind the split one, or move the stage out of the split");
     return false;
 }
@@ -45,15 +58,20 @@ bool split_divides(Elab *e, const StageUse *u, int64_t width, const char *of, Sp
     return false;
 }
 
+// Weights give every part a run of its own; `all` puts the runs of an outer part together again.
 void split_mark(const Elab *e, Node *n)
 {
     n->split = e->split;
     if (!e->split)
         return;
-    bool local = false;
-    for (int i = 0; i < n->inputs; i++)
-        local = local || n->in[i]->op == OP_PARAM || split_is_local(e, n->in[i]);
-    n->is_all = !local || n->op == OP_ALL;
+    if (n->op == OP_ALL) {
+        n->shared = split_outer_parts(e->split);     // of a local value only: build_all
+        return;
+    }
+    for (int i = 0; i < n->inputs; i++) {
+        int shared = n->in[i]->op == OP_PARAM ? e->split->parts : split_shared(n->in[i]);
+        n->shared = shared > n->shared ? shared : n->shared;
+    }
 }
 
 // --- the region ---------------------------------------------------------------------------------
@@ -83,6 +101,32 @@ static Split *read_devices(Elab *e, const Ast *head, Split *s)
     return s;
 }
 
+// Within another split the parts are where the outer part is.
+static Split *read_inner(Elab *e, const Ast *head, Split *s, int parts)
+{
+    const Split *outer = e->split;
+    if (outer->parts * parts > PARTS_MOST) {
+        elab_error(e, head->at, "E203", "a split has at most %d parts; %s within %s makes %d", PARTS_MOST,
+                   elab_text(e, head->at), outer->text, outer->parts * parts);
+        return NULL;
+    }
+    s->outer = outer;
+    s->text = arena_printf(e->arena, "%s { %s }", outer->text, s->text);
+    s->parts = outer->parts * parts;
+    for (int i = 0; i < s->parts; i++)
+        s->device[i] = outer->device[i / parts];
+    return s;
+}
+
+static Split *refuse_devices(Elab *e, const Ast *head)
+{
+    elab_error(e, head->at, "E204", "a split within a split names no devices: its parts are where the "
+               "outer part is");
+    diag_note(e->diag, e->split->at, "the outer one starts here");
+    diag_help(e->diag, "write split(%d) here, or name all devices in the outer split", head->count);
+    return NULL;
+}
+
 static Split *read_split(Elab *e, const Ast *head)
 {
     Split *s = ARENA_NEW(e->arena, Split);
@@ -100,7 +144,7 @@ static Split *read_split(Elab *e, const Ast *head)
     if (head->count > 1 || head->children[0]->kind == AST_NAME) {
         bool is_device = !scope_find(e->scope, head->children[0]->text);
         if (head->count > 1 || is_device)
-            return read_devices(e, head, s);
+            return e->split ? refuse_devices(e, head) : read_devices(e, head, s);
     }
     Value n = eval_number(e, head->children[0], "a number of parts");
     if (n.kind == VALUE_UNKNOWN)
@@ -110,31 +154,31 @@ static Split *read_split(Elab *e, const Ast *head)
                    value_write(e->arena, n));
         return NULL;
     }
+    if (e->split)
+        return read_inner(e, head, s, (int)n.number);
     s->parts = (int)n.number;
     return s;
 }
 
-// The parts side by side again, on the first device.
+// The parts side by side again, on the first device; those of an inner split in their outer part.
 static Value join(Elab *e, const Split *s, Value v)
 {
     if (!value_is_tensor(v) || !v.node || v.node->split != s)
         return v;
     Node *n = graph_add(e->graph, OP_JOIN, "join", s->at, v.node->layer, 1, &v.node);
-    n->split = NULL;
-    n->device = s->parts > 1 ? s->device[0] : NO_DEVICE;
+    n->split = s->outer;
+    int outer = split_outer_parts(s), shared = split_shared(v.node);
+    n->shared = shared < outer ? shared : outer;
+    n->device = s->parts > 1 && !s->outer ? s->device[0] : NO_DEVICE;
     return graph_infer(e->graph, n) ? value_tensor(n) : UNKNOWN;
 }
 
 Value split_region(Elab *e, const Ast *head, const Ast *body, Value in)
 {
-    if (e->split) {
-        elab_error(e, head->at, "E204", "a split within a split is not possible yet");
-        diag_note(e->diag, e->split->at, "the outer one starts here");
-        return UNKNOWN;
-    }
+    const Split *outer = e->split;
     Split *s = read_split(e, head);
-    e->split = s;                                // NULL after a fault: the body is checked all the same
+    e->split = s ? s : outer;                    // after a fault the body is checked all the same
     Value v = body_value(e, body, in, BODY_PIPE);
-    e->split = NULL;
+    e->split = outer;
     return s ? join(e, s, v) : v;
 }

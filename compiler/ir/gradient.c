@@ -34,12 +34,13 @@ Node *gradient_sum(Graph *g, Node *forward, Node *a, Node *b)
     return sum;
 }
 
-// Smaller comes first: users of n's own part, then those outside of splits, then by part.
+// Smaller comes first: users of n's own part, then those outside of splits, then by part; those of
+// an inner split behind those of the outer one.
 static int rank(const Node *n, const Contribution *c)
 {
     if (c->parts == n->parts && c->part == n->part)
         return 0;
-    return c->parts == 1 ? 1 : 2 + c->part;
+    return c->parts == 1 ? 1 : c->parts * GRAPH_DEVICES + c->part;
 }
 
 Node *gradient_take(Graph *g, Node *n, int *part, int *parts)

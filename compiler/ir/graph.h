@@ -28,13 +28,17 @@ typedef struct Layer {
     int         index;                // place in graph->layers
 } Layer;
 
-// A region `split(gpu0, gpu1) { ... }`: its nodes are lowered to `parts` parts by pass_place.
+// A region `split(gpu0, gpu1) { ... }`: its nodes are lowered to `parts` parts by pass_place. Within
+// another one each of its parts is one of the outer part's: part k lies in part k * outer / parts.
 typedef struct Split {
-    int   parts;
+    int   parts;                      // those of the outer splits included
+    const struct Split *outer;        // NULL: none
     int   device[GRAPH_DEVICES];      // of each part
     Span  at;
     const char *text;                 // "split(gpu0, gpu1)", for messages
 } Split;
+
+static inline int split_outer_parts(const Split *s) { return s->outer ? s->outer->parts : 1; }
 
 typedef enum { INIT_CONSTANT, INIT_GAUSSIAN, INIT_XAVIER, INIT_HE } InitKind;
 typedef struct { InitKind kind; double value; } Init;     // constant: value; gaussian: std
@@ -59,6 +63,7 @@ typedef struct {
     double k, alpha, beta;            // d = k + alpha * sum of squares; y = x * d ^ -beta
     int    parts;                     // channels are normalised in so many equal runs (before place)
 } LrnAttr;
+typedef struct { int parts; } ConcatAttr;     // each of so many runs apart (before place); 0: all
 typedef struct { double a, b; }               PointwiseAttr;   // scale: a * x + b
 typedef struct { const Elementwise *function; } ElementwiseAttr; // of the file's own op, of a derivative
 typedef struct {
@@ -91,6 +96,7 @@ struct Node {
         ConvAttr      conv;
         PoolAttr      pool;
         LrnAttr       lrn;
+        ConcatAttr    concat;
         PointwiseAttr pointwise;
         ElementwiseAttr elementwise;
         DropoutAttr   dropout;
@@ -102,7 +108,8 @@ struct Node {
     } attr;
     Shape        shape;               // infer, when the node is added
     const Split *split;               // the region it stands in; NULL outside and after pass_place
-    bool         is_all;              // `all`: every part sees every part
+    int          shared;              // front end: its channels are in so many runs, of which a part
+                                      // of the split holds one; 1: whole. pass_place does without
     int          device;              // `on`, or pass_place; NO_DEVICE before it
     int          part, parts;         // pass_place: 1 of `parts` (0 of 1 outside of splits)
     Node        *forward;             // backward nodes: the forward node they differentiate

@@ -15,7 +15,7 @@ typedef struct {
     Node **old;              // the logical graph
     Node ***parts;           // by old id: what has become of it, `count` nodes
     int   *count;            // by old id: 1 outside of splits; sources: how many there are so far
-    bool  *is_whole;         // by old id: in a split, but every part holds the whole value
+    int   *shared;           // by old id: in so many runs of channels; a part holds one; 1: whole
     Copied *copies;
     int    copied, copy_capacity;
 } Placing;
@@ -142,24 +142,25 @@ static Node *value_of(Placing *p, const Node *in, const Node *user, const Spot *
         return param_rows(p, in, user, s);
     if (op_has(in->op, OP_SOURCE))
         return input_on(p, in, s);
-    return p->parts[in->id][p->count[in->id] > 1 ? s->part : 0];
+    // What an outer split gives is there once for all inner parts of an outer one.
+    return p->parts[in->id][s->part * p->count[in->id] / s->parts];
 }
 
-// In a split, and every part holds its own channels only.
-static bool is_local(const Placing *p, const Node *in)
+static int shared_of(const Placing *p, const Node *in)
 {
-    return p->count[in->id] > 1 && !p->is_whole[in->id] && !op_has(in->op, OP_SOURCE);
+    return op_has(in->op, OP_SOURCE) ? 1 : p->shared[in->id];
 }
 
-// All parts of `in` side by side, in order, at this spot.
+// The run of `old` at this spot, all parts of `in` that make it side by side, in order.
 static Node *gather(Placing *p, const Node *old, const Node *in, const Spot *s)
 {
-    if (!is_local(p, in))
+    int shared = p->shared[old->id], have = shared_of(p, in), parts = have / shared;
+    if (parts <= 1)
         return on_device(p, value_of(p, in, old, s), s);
-    int parts = p->count[in->id];
+    int first = s->part * shared / s->parts * parts;
     Node **all = ARENA_ARRAY(p->g->arena, Node *, parts);
     for (int i = 0; i < parts; i++)
-        all[i] = on_device(p, p->parts[in->id][i], s);
+        all[i] = on_device(p, p->parts[in->id][first + i], s);
     const char *name = spot_name(p, old, s);
     Node *n = new_node(p, OP_CONCAT, name, old, s, parts, all);
     n->name = name;
@@ -169,22 +170,23 @@ static Node *gather(Placing *p, const Node *old, const Node *in, const Spot *s)
 
 // --- nodes of a split --------------------------------------------------------------------------------
 
-// A grouped contraction over a whole value: the part reads the channels of its own groups only.
-// They are cut out where the value is, so that no other channel crosses. NULL: reported.
-static Node *own_groups(Placing *p, const Node *old, const Spot *s, Node *in, int *groups)
+// A grouped contraction over a value that `parts` parts hold: the part reads the channels of its own
+// groups only. They are cut out where the value is, so that no other channel crosses. NULL: reported.
+static Node *own_groups(Placing *p, const Node *old, const Spot *s, int parts, Node *in, int *groups)
 {
     int64_t all = *groups, first, channels;
-    if (all % s->parts == 0) {
-        channels = in->shape.c / s->parts;
-        first = channels * s->part;
-        *groups = (int)(all / s->parts);
-    } else if (s->parts % all == 0) {
+    int part = s->part % parts;
+    if (all % parts == 0) {
+        channels = in->shape.c / parts;
+        first = channels * part;
+        *groups = (int)(all / parts);
+    } else if (parts % all == 0) {
         channels = in->shape.c / all;
-        first = channels * (s->part * all / s->parts);
+        first = channels * (part * all / parts);
         *groups = 1;
     } else {
         diag_error(p->g->diag, old->at, "E210", "%s has %d groups, %s has %d parts",
-                   old->layer->name, *groups, s->split->text, s->parts);
+                   old->layer->name, *groups, s->split->text, parts);
         diag_help(p->g->diag, "one of the two must be a multiple of the other");
         return NULL;
     }
@@ -201,30 +203,38 @@ static Node *own_groups(Placing *p, const Node *old, const Spot *s, Node *in, in
 // `old` that reads the values of the part. False: reported.
 static bool narrow(Placing *p, const Node *old, Node *n, const Spot *s)
 {
-    bool local = is_local(p, old->in[0]);
-    if (!p->is_whole[old->id])
-        n->shape.c = old->shape.c / s->parts;
+    int runs = shared_of(p, old->in[0]), run = s->part * runs / s->parts, parts = s->parts / runs;
+    n->shape.c = old->shape.c / p->shared[old->id];
     if (op_has(n->op, OP_CONTRACTION)) {
-        if (local)
-            n->attr.conv.groups /= s->parts;
-        else if (n->attr.conv.groups > 1 &&
-                 !(n->in[0] = own_groups(p, old, s, n->in[0], &n->attr.conv.groups)))
+        n->attr.conv.groups /= runs;
+        if (n->attr.conv.groups > 1 && parts > 1 &&
+            !(n->in[0] = own_groups(p, old, s, parts, n->in[0], &n->attr.conv.groups)))
             return false;
     }
-    if (local && op_has(n->op, OP_PER_PART))
-        n->attr.lrn.parts /= s->parts;
-    if (local && op_has(n->op, OP_RANDOM))
-        n->attr.dropout.first_channel += n->attr.dropout.channels / s->parts * s->part;
+    if (op_has(n->op, OP_PER_PART))
+        n->attr.lrn.parts /= runs;
+    if (op_has(n->op, OP_RANDOM))
+        n->attr.dropout.first_channel += n->attr.dropout.channels / runs * run;
+    if (n->op == OP_CONCAT)
+        n->attr.concat.parts = 0;
     return true;
 }
 
-// A value that is computed from whole values only, without weights, is whole itself.
-static bool gives_whole(const Placing *p, const Node *old)
+// Weights give every part a run of its own. What is computed without any is shared as its inputs
+// are; ALL and JOIN leave what the outer split shares out.
+static int shared_by(const Placing *p, const Node *old)
 {
-    for (int i = 0; i < old->inputs; i++)
-        if (old->in[i]->op == OP_PARAM || is_local(p, old->in[i]))
-            return false;
-    return true;
+    int most = 1;
+    if (old->op == OP_ALL || old->op == OP_JOIN) {
+        const Split *s = old->in[0]->split;
+        int outer = s ? split_outer_parts(s) : 1, runs = shared_of(p, old->in[0]);
+        return runs < outer ? runs : outer;
+    }
+    for (int i = 0; i < old->inputs; i++) {
+        int runs = old->in[i]->op != OP_PARAM ? shared_of(p, old->in[i]) : old->split ? old->split->parts : 1;
+        most = runs > most ? runs : most;
+    }
+    return most;
 }
 
 static Node *lower_part(Placing *p, const Node *old, const Spot *s)
@@ -251,10 +261,10 @@ static void lower(Placing *p, const Node *old)
     int count = spot_of(old, 0).parts;
     p->count[old->id] = count;
     p->parts[old->id] = ARENA_ARRAY(p->g->arena, Node *, count);
-    p->is_whole[old->id] = old->op == OP_ALL || gives_whole(p, old);
+    p->shared[old->id] = shared_by(p, old);
     for (int i = 0; i < count; i++) {
         Spot s = spot_of(old, i);
-        if (old->op == OP_JOIN && old->device == NO_DEVICE && old->in[0]->split)
+        if (old->op == OP_JOIN && old->device == NO_DEVICE && !old->split && old->in[0]->split)
             s.device = old->in[0]->split->device[0];
         p->parts[old->id][i] = old->op == OP_ALL || old->op == OP_JOIN
                                    ? gather(p, old, old->in[0], &s) : lower_part(p, old, &s);
@@ -296,7 +306,7 @@ bool pass_place(Graph *g, const PassOptions *o)
     Placing p = { .g = g, .old = g->nodes,
                 .parts = ARENA_ARRAY(g->arena, Node **, count),
                 .count = ARENA_ARRAY(g->arena, int, count),
-                .is_whole = ARENA_ARRAY(g->arena, bool, count) };
+                .shared = ARENA_ARRAY(g->arena, int, count) };
     if (g->device_count == 0)
         graph_device(g, "gpu0");
     g->nodes = NULL;

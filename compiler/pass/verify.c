@@ -90,7 +90,8 @@ static bool check_devices(Verify *v)
 {
     for (int i = 0; i < v->g->count; i++) {
         const Node *n = v->g->nodes[i];
-        if (n->split || n->op == OP_ALL || n->op == OP_JOIN)
+        if (n->split || n->op == OP_ALL || n->op == OP_JOIN ||
+            (n->op == OP_CONCAT && n->attr.concat.parts))
             return bad(v, n, "a split that was not lowered");
         if (n->device < 0 || n->device >= v->g->device_count)
             return bad(v, n, "no device");
