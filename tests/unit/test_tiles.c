@@ -1,5 +1,6 @@
-// emit/cuda/tiles: the cost model and its choices for AlexNet's contractions at batch 128.
-#include "emit/cuda/tiles.h"
+// emit/cuda/tiles and plan: the cost model, its choices for AlexNet's contractions at batch 128, and
+// the file that overrides them.
+#include "emit/cuda/plan.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,12 +68,82 @@ static void choices_are_legal(void **state)
     }
 }
 
+// --- plans ------------------------------------------------------------------------------------------
+
+typedef struct { Arena arena; jmp_buf exhausted; Diag diag; } Fixture;
+
+static CudaPlan *read_text(Fixture *f, const char *text)
+{
+    if (setjmp(f->exhausted))
+        fail_msg("out of memory");
+    arena_open(&f->arena, 0, &f->exhausted);
+    diag_open(&f->diag, &f->arena);
+    return plan_read(&f->arena, &f->diag, "my.plan", text, (int)strlen(text));
+}
+
+// A row that was printed, edited and read again wins over the model; what it leaves out does not.
+static void a_plan_wins(void **state)
+{
+    (void)state;
+    static Fixture f, empty;
+    const Target *t = target_find("sm_90a");
+    CudaTile mine = { .m = 64, .n = 64, .k = 32, .warp_m = 32, .warp_n = 32, .stages = 3, .split = 1 };
+    assert_non_null(read_text(&empty, PLAN_FIRST_LINE));
+    const char *row = plan_row(&empty.arena, t, &conv3, &mine);
+    const char *text = arena_printf(&empty.arena, PLAN_FIRST_LINE "# mine\n\n  %s   # 64 x 64\n", row);
+    CudaPlan *plan = read_text(&f, text);
+    assert_non_null(plan);
+    bool from_plan;
+    CudaChoice c = plan_choose(plan, t, &conv3, &from_plan);
+    assert_true(from_plan);
+    assert_memory_equal(&c.best.tile, &mine, sizeof mine);
+    assert_true(c.second.seconds <= c.best.seconds);
+    plan_choose(plan, t, &conv1_weights, &from_plan);
+    assert_false(from_plan);
+    plan_choose(plan, target_find("sm_80"), &conv3, &from_plan);
+    assert_false(from_plan);
+    plan_choose(NULL, t, &conv3, &from_plan);
+    assert_false(from_plan);
+    arena_close(&f.arena);
+    arena_close(&empty.arena);
+}
+
+#define ROW(target, along, tile) target " 1x1x1 groups 1 along " along " : tile " tile " split 1"
+
+static void faults_of_plans_are_told(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *code; int line; } faults[] = {
+        { "", "E601", 1 },
+        { "cleave plan 2\n", "E601", 1 },
+        { PLAN_FIRST_LINE "\nwhat\n", "E601", 3 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_10", "k,k", "64x64x32 warps 32x32 stages 3"), "E601", 2 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "64x64x32 warps 32x32 stages 3") " more", "E601", 2 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_80", "n,k", "64x64x32 warps 32x32 stages 3"), "E601", 2 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "64x64x32 warps 48x32 stages 3"), "E602", 2 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "256x256x32 warps 64x64 stages 9"), "E602", 2 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "0x64x32 warps 0x32 stages 3"), "E602", 2 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "64x64x32 warps 32x32 stages 3") "\n"
+          ROW("cuda:sm_80", "k,k", "64x64x32 warps 32x32 stages 2") "\n", "E603", 3 },
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        static Fixture f;
+        assert_null(read_text(&f, faults[i].text));
+        assert_int_equal(f.diag.errors, 1);
+        assert_string_equal(f.diag.first->code, faults[i].code);
+        assert_int_equal(diag_place(&f.diag, f.diag.first->at).line, faults[i].line);
+        arena_close(&f.arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prices_respect_the_roofline),
         cmocka_unit_test(few_tiles_are_split),
         cmocka_unit_test(choices_are_legal),
+        cmocka_unit_test(a_plan_wins),
+        cmocka_unit_test(faults_of_plans_are_told),
     };
     return cmocka_run_group_tests_name("tiles", tests, NULL, NULL);
 }

@@ -1,0 +1,142 @@
+// Plan files, read and written.
+#include "emit/cuda/plan.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum { TARGET_NAME = 40, MOST_LINE = 300 };
+
+typedef struct {
+    const Target *target;
+    CudaProblem   problem;         // what a row says of it: sizes, groups, along
+    CudaTile      tile;
+} PlanRow;
+
+struct CudaPlan {
+    PlanRow *rows;
+    int      count, capacity;
+};
+
+// --- a row ----------------------------------------------------------------------------------------
+
+static bool same_problem(const CudaProblem *a, const CudaProblem *b)
+{
+    return a->m == b->m && a->n == b->n && a->k == b->k && a->groups == b->groups
+        && a->a_along_k == b->a_along_k && a->b_along_k == b->b_along_k;
+}
+
+const char *plan_row(Arena *arena, const Target *target, const CudaProblem *p, const CudaTile *t)
+{
+    return arena_printf(arena, "%s %" PRId64 "x%" PRId64 "x%" PRId64 " groups %d along %c,%c : tile %dx%dx%d "
+                        "warps %dx%d stages %d split %d", target->name, p->m, p->n, p->k, p->groups,
+                        p->a_along_k ? 'k' : 'm', p->b_along_k ? 'k' : 'n', t->m, t->n, t->k, t->warp_m,
+                        t->warp_n, t->stages, t->split);
+}
+
+// True if the line is a row and nothing but a row.
+static bool scan_row(const char *line, char target[TARGET_NAME], char along[2], CudaProblem *p, CudaTile *t)
+{
+    int end = 0;
+    int found = sscanf(line, " %39s %" SCNd64 "x%" SCNd64 "x%" SCNd64 " groups %d along %c,%c : tile %dx%dx%d "
+                       "warps %dx%d stages %d split %d %n", target, &p->m, &p->n, &p->k, &p->groups, &along[0],
+                       &along[1], &t->m, &t->n, &t->k, &t->warp_m, &t->warp_n, &t->stages, &t->split, &end);
+    if (found != 14 || line[end])
+        return false;
+    p->a_along_k = along[0] == 'k';
+    p->b_along_k = along[1] == 'k';
+    return (p->a_along_k || along[0] == 'm') && (p->b_along_k || along[1] == 'n') && p->m > 0 && p->n > 0
+        && p->k > 0 && p->groups > 0;
+}
+
+static bool is_small(int value) { return value > 0 && value <= 1024; }
+
+static bool is_sane(const CudaTile *t)
+{
+    return is_small(t->m) && is_small(t->n) && is_small(t->k) && is_small(t->warp_m) && is_small(t->warp_n)
+        && t->stages >= 2 && t->stages <= 16 && is_small(t->split);
+}
+
+static bool read_row(CudaPlan *plan, Arena *arena, Diag *diag, const char *line, Span at)
+{
+    PlanRow row = { 0 };
+    char target[TARGET_NAME], along[2];
+    if (!scan_row(line, target, along, &row.problem, &row.tile)) {
+        diag_error(diag, at, "E601", "this is not a row of a plan");
+        diag_help(diag, "a row reads: cuda:sm_90a 21632x384x2304 groups 1 along k,k : tile 128x128x32 "
+                        "warps 64x64 stages 3 split 1");
+        return false;
+    }
+    row.target = target_find(target);
+    if (!row.target || row.target->kind != TARGET_CUDA)
+        return diag_error(diag, at, "E601", "`%s` is no GPU that kernels can be made for", target);
+    row.problem.may_split = true;
+    if (!is_sane(&row.tile) || !tile_is_legal(row.target, &row.problem, &row.tile)) {
+        diag_error(diag, at, "E602", "no kernel can be made with this tile");
+        diag_help(diag, "warps divide the tile, 2 to 8 of them; a row of 16-byte pieces divides their threads; "
+                        "stages fit shared memory");
+        return false;
+    }
+    if (plan_find(plan, row.target, &row.problem))
+        return diag_error(diag, at, "E603", "a row for this contraction stands above already");
+    ARENA_PUSH(arena, plan->rows, plan->count, plan->capacity, row);
+    return true;
+}
+
+// --- the file -------------------------------------------------------------------------------------
+
+// One line into `to`, without its comment. False: longer than any row is.
+static bool copy_line(const char *text, int length, char to[MOST_LINE])
+{
+    const char *comment = memchr(text, '#', (size_t)length);
+    if (comment)
+        length = (int)(comment - text);
+    while (length > 0 && strchr(" \t\r", text[length - 1]))
+        length--;
+    if (length >= MOST_LINE)
+        return false;
+    memcpy(to, text, (size_t)length);
+    to[length] = 0;
+    return !memchr(to, 0, (size_t)length);
+}
+
+CudaPlan *plan_read(Arena *arena, Diag *diag, const char *path, const char *text, int length)
+{
+    CudaPlan *plan = ARENA_NEW(arena, CudaPlan);
+    int start = diag_add_source(diag, path, text, length), errors = diag->errors;
+    size_t first = strlen(PLAN_FIRST_LINE);
+    if ((size_t)length < first || memcmp(text, PLAN_FIRST_LINE, first)) {
+        diag_error(diag, (Span){ start, start + 1 }, "E601", "a plan begins with the line `cleave plan 1`");
+        return NULL;
+    }
+    for (int at = (int)first; at < length; at++) {
+        const char *newline = memchr(text + at, '\n', (size_t)(length - at));
+        int end = newline ? (int)(newline - text) : length;
+        char line[MOST_LINE];
+        Span span = { start + at, start + (end > at ? end : at + 1) };
+        if (!copy_line(text + at, end - at, line))
+            diag_error(diag, span, "E601", "this line is longer than a row of a plan, or holds a zero byte");
+        else if (line[strspn(line, " \t")])
+            read_row(plan, arena, diag, line, span);
+        at = end;
+    }
+    return diag->errors == errors ? plan : NULL;
+}
+
+const CudaTile *plan_find(const CudaPlan *plan, const Target *target, const CudaProblem *p)
+{
+    for (int i = 0; plan && i < plan->count; i++)
+        if (plan->rows[i].target == target && same_problem(&plan->rows[i].problem, p))
+            return &plan->rows[i].tile;
+    return NULL;
+}
+
+CudaChoice plan_choose(const CudaPlan *plan, const Target *target, const CudaProblem *p, bool *from_plan)
+{
+    const CudaTile *tile = plan_find(plan, target, p);
+    CudaChoice c = choose_tile(target, p);
+    *from_plan = tile && (p->may_split || tile->split == 1);
+    if (*from_plan) {
+        c.second = c.best;
+        c.best = tile_price(target, p, tile);
+    }
+    return c;
+}
