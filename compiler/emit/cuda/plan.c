@@ -36,9 +36,10 @@ const char *plan_row(Arena *arena, const Target *target, const CudaProblem *p, c
 static bool scan_row(const char *line, char target[TARGET_NAME], char along[2], CudaProblem *p, CudaTile *t)
 {
     int end = 0;
-    int found = sscanf(line, " %39s %" SCNd64 "x%" SCNd64 "x%" SCNd64 " groups %d along %c,%c : tile %dx%dx%d "
-                       "warps %dx%d stages %d split %d %n", target, &p->m, &p->n, &p->k, &p->groups, &along[0],
-                       &along[1], &t->m, &t->n, &t->k, &t->warp_m, &t->warp_n, &t->stages, &t->split, &end);
+    int found = sscanf(line, " %39s %" SCNd64 "x%" SCNd64 "x%" SCNd64 " groups %d along %c,%c : "
+                       "tile %dx%dx%d warps %dx%d stages %d split %d %n", target, &p->m, &p->n, &p->k,
+                       &p->groups, &along[0], &along[1], &t->m, &t->n, &t->k, &t->warp_m, &t->warp_n,
+                       &t->stages, &t->split, &end);
     if (found != 14 || line[end])
         return false;
     p->a_along_k = along[0] == 'k';
@@ -71,8 +72,8 @@ static bool read_row(CudaPlan *plan, Arena *arena, Diag *diag, const char *line,
     row.problem.may_split = true;
     if (!is_sane(&row.tile) || !tile_is_legal(row.target, &row.problem, &row.tile)) {
         diag_error(diag, at, "E602", "no kernel can be made with this tile");
-        diag_help(diag, "warps divide the tile, 2 to 8 of them; a row of 16-byte pieces divides their threads; "
-                        "stages fit shared memory");
+        diag_help(diag, "warps divide the tile, 2 to 8 of them; a row of 16-byte pieces divides their "
+                        "threads; stages fit shared memory");
         return false;
     }
     if (plan_find(plan, row.target, &row.problem))
