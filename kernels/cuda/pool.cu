@@ -13,7 +13,7 @@ struct MapTaps {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) KERNEL(PARAMETERS)
 {
     TENSORS;
     index i = (index)blockIdx.x * THREADS + threadIdx.x;

@@ -2,7 +2,7 @@
 // threads neighbouring channels.
 // Holes: COUNT threads that work, BLOCKS of a pixel and those of pool_gather.cu; Y AT_Y STORE_Y;
 // EPILOGUE.
-extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) KERNEL(PARAMETERS)
 {
     TENSORS;
     index i = (index)blockIdx.x * THREADS + threadIdx.x;

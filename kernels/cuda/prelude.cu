@@ -281,34 +281,36 @@ template <int N> INLINE void store_bf16s(u16 *p, Vector<N> x)
 
 template <int N> INLINE Places<N> load_places(const u8 *p)
 {
-    if (N == 1)
-        return Places<N>(*p);
-    enum { BYTES = N == 1 ? 4 : Access<N, 1>::BYTES };
     Places<N> r;
-    UNROLL
-    for (int i = 0; i + BYTES <= N; i += BYTES) {
-        Packet<BYTES> q = *(const Packet<BYTES> *)(p + i);
+    if constexpr (N == 1) {
+        r.v[0] = *p;
+    } else {
+        enum { BYTES = Access<N, 1>::BYTES };
         UNROLL
-        for (int j = 0; j < BYTES; j++)
-            r.v[i + j] = q.w[j / 4] >> j % 4 * 8 & 0xff;
+        for (int i = 0; i < N; i += BYTES) {
+            Packet<BYTES> q = *(const Packet<BYTES> *)(p + i);
+            UNROLL
+            for (int j = 0; j < BYTES; j++)
+                r.v[i + j] = q.w[j / 4] >> j % 4 * 8 & 0xff;
+        }
     }
     return r;
 }
 
 template <int N> INLINE void store_places(u8 *p, Places<N> x)
 {
-    if (N == 1) {
+    if constexpr (N == 1) {
         *p = (u8)x.v[0];
-        return;
-    }
-    enum { BYTES = N == 1 ? 4 : Access<N, 1>::BYTES };
-    UNROLL
-    for (int i = 0; i + BYTES <= N; i += BYTES) {
-        Packet<BYTES> q;
+    } else {
+        enum { BYTES = Access<N, 1>::BYTES };
         UNROLL
-        for (int j = 0; j < BYTES; j += 4)
-            q.w[j / 4] = x.v[i + j] | x.v[i + j + 1] << 8 | x.v[i + j + 2] << 16 | x.v[i + j + 3] << 24;
-        *(Packet<BYTES> *)(p + i) = q;
+        for (int i = 0; i < N; i += BYTES) {
+            Packet<BYTES> q;
+            UNROLL
+            for (int j = 0; j < BYTES; j += 4)
+                q.w[j / 4] = x.v[i + j] | x.v[i + j + 1] << 8 | x.v[i + j + 2] << 16 | x.v[i + j + 3] << 24;
+            *(Packet<BYTES> *)(p + i) = q;
+        }
     }
 }
 

@@ -1,0 +1,86 @@
+// Normalisation across channels, then max pooling: the normalised map is never stored. A block makes a
+// tile of one pooled image: OUT_ROWS rows, OUT_COLUMNS columns, TILE_BLOCKS blocks of channels. For every
+// pooled row its threads normalise the rows that its windows are the first to see into a ring of KERNEL_H
+// rows of TILE_W pixels in shared memory, V channels a turn; then each makes V channels of pooled pixels.
+// Holes: STRIPS COLUMN_TILES CHANNEL_TILES, how many tiles make an image; BLOCKS of a pixel; OUT_H OUT_W
+// STRIDE_H STRIDE_W PAD_TOP PAD_LEFT HAS_PLACES and those of pool_window.cu; those of lrn_blocks.cu or
+// lrn_slots.cu; POWER(d); X Y and their AT, LOAD, STORE; PLACES AT_PLACES; EPILOGUE.
+extern __shared__ __align__(16) float ring[];
+
+INLINE index least(index a, index b) { return a < b ? a : b; }
+INLINE index most(index a, index b) { return a > b ? a : b; }
+
+// Where block `block` of the tile's channels stands in the ring; `column` counts from the tile's first.
+INLINE float *ring_at(index row, index column, index block)
+{
+    return ring + ((row % KERNEL_H * TILE_W + column) * TILE_BLOCKS + block) * V;
+}
+
+// The taps of the window whose first is at row y0 of the map, column x0 of the tile.
+struct RingTaps {
+    index block, y0, x0;
+    __device__ __forceinline__ real at(index i, index j) const
+    {
+        return load_floats<V>(ring_at(y0 + i, x0 + j, block));
+    }
+};
+
+struct Tile { index n, first_block, first_out_row, first_out_column, first_column, end_column; };
+
+INLINE Tile tile_at(index i)
+{
+    Tile a;
+    a.first_block = i % CHANNEL_TILES * TILE_BLOCKS;
+    a.first_out_column = i / CHANNEL_TILES % COLUMN_TILES * OUT_COLUMNS;
+    a.first_out_row = i / (CHANNEL_TILES * COLUMN_TILES) % STRIPS * OUT_ROWS;
+    a.n = i / (CHANNEL_TILES * COLUMN_TILES * STRIPS);
+    index last = least(a.first_out_column + OUT_COLUMNS, OUT_W) - 1;
+    a.first_column = most(a.first_out_column * STRIDE_W - PAD_LEFT, 0);
+    a.end_column = least(last * STRIDE_W - PAD_LEFT + KERNEL_W, W);
+    return a;
+}
+
+// Rows first .. end - 1 of the map.
+INLINE void normalise_rows(const void *x, Tile a, index first, index end)
+{
+    for (index i = threadIdx.x; i < (end - first) * (TILE_W * TILE_BLOCKS); i += THREADS) {
+        index block = i % TILE_BLOCKS, column = i / TILE_BLOCKS % TILE_W;
+        index row = first + i / (TILE_W * TILE_BLOCKS);
+        if (a.first_block + block >= BLOCKS || a.first_column + column >= a.end_column)
+            continue;
+        real own, d = lrn_denominator(x, a.n, a.first_block + block, row, a.first_column + column, &own);
+        store_floats<V>(ring_at(row, column, block), own * POWER(d));
+    }
+}
+
+INLINE void pool_row(void *const *t, Tile a, index y)
+{
+    for (index i = threadIdx.x; i < OUT_COLUMNS * TILE_BLOCKS; i += THREADS) {
+        index block = i % TILE_BLOCKS, b = a.first_block + block, x = a.first_out_column + i / TILE_BLOCKS;
+        if (b >= BLOCKS || x >= OUT_W)
+            continue;
+        index y0 = y * STRIDE_H - PAD_TOP, x0 = x * STRIDE_W - PAD_LEFT;
+        RingTaps taps = { block, y0, x0 - a.first_column };
+        Places<V> place;
+        real v = pool_window(taps, clip_window(y0, x0), &place);
+#if HAS_PLACES
+        r_store_places(t[PLACES], AT_PLACES(a.n, b, y, x), place);
+#endif
+        STORE_Y(t[Y], AT_Y(a.n, b, y, x), EPILOGUE(t, v, a.n, b, y, x));
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) KERNEL(PARAMETERS)
+{
+    TENSORS;
+    Tile a = tile_at(blockIdx.x);
+    index done = 0;                                          // rows before this one are in the ring, or past
+    for (index y = a.first_out_row; y < least(a.first_out_row + OUT_ROWS, OUT_H); y++) {
+        index end = least(y * STRIDE_H - PAD_TOP + KERNEL_H, H);
+        normalise_rows(t[X], a, most(y * STRIDE_H - PAD_TOP, done), end);
+        done = end;
+        __syncthreads();
+        pool_row(t, a, y);
+        __syncthreads();
+    }
+}
