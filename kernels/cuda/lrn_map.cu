@@ -43,9 +43,10 @@ INLINE Run run_around(float *row, index start, index reach)
 // Every column's sum of squares over the rows near `row`.
 INLINE void sum_columns(const void *x, index n, index first_block, index row, Run to)
 {
+    index last = least(row + HALF, H - 1);
     EACH_OF(to, p, block) {
         real sum = R0;
-        for (index i = most(row - HALF, 0); first_block + block < BLOCKS && i <= least(row + HALF, H - 1); i++) {
+        for (index i = most(row - HALF, 0); first_block + block < BLOCKS && i <= last; i++) {
             real v = LOAD_X(x, AT_X(n, first_block + block, i, p));
             sum = sum + v * v;
         }

@@ -1,0 +1,9 @@
+// Random nets of pools, normalisations, pointwise chains, concatenations and slices, for the memory-bound
+// bodies of every target. Their channels, pieces and batches rarely fill vectors.
+#ifndef REFERENCE_MAP_NET_H
+#define REFERENCE_MAP_NET_H
+#include "reference/small_net.h"
+
+// Adds a whole net, loss included, to the open graph.
+void map_net(SmallNet *s, unsigned seed);
+#endif
