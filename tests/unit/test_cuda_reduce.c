@@ -1,5 +1,6 @@
 // The CUDA bodies that sum, update and move: which of them take the groups of small nets in every
 // precision, what they count as moved, and that NVRTC makes AlexNet's largest without spills.
+#include "compile.h"
 #include "emit/cuda/head.h"
 #include "pass/pass.h"
 #include "reference/small_net.h"
@@ -109,6 +110,34 @@ static void test_every_group(void **state)
     for (int b = 0; cuda_bodies[b].name; b++)
         if (is_ours(cuda_bodies[b].pattern) && !runs[b])
             fail_msg("nothing is done by %s", cuda_bodies[b].name);
+}
+
+// Every group of every net of the repository has a body.
+static void test_nets(void **state)
+{
+    (void)state;
+    static const char *const nets[] = { "alexnet", "alexnet_caffe", "alexnet_owt", "cifar_quick", "digits",
+                                        "lenet", "vgg16" };
+    int groups = 0;
+    for (int i = 0; i < 7 * TARGETS; i++) {
+        Compilation c;
+        char path[64];
+        snprintf(path, sizeof path, "nets/%s.net", nets[i / TARGETS]);
+        CompileOptions o = { .target = targets[i % TARGETS], .stop_after = "fuse",
+                             .modes = 1 << GRAPH_TRAIN | 1 << GRAPH_TEST };
+        if (!compile_file(&c, &o, path))
+            fail_msg("%s: %s", path, c.err);
+        Emit e = { .arena = &c.arena, .target = target_find(o.target) };
+        for (int mode = GRAPH_TRAIN; mode <= GRAPH_TEST; mode++)
+            for (int g = 0; g < c.graphs[mode]->group_count; g++) {
+                const Group *group = c.graphs[mode]->groups[g];
+                groups += is_ours(group->pattern);
+                if (is_ours(group->pattern) && !body_for(&e, group))
+                    fail_msg("%s, %s: no body for %s", path, o.target, group->root->name);
+            }
+        compile_close(&c);
+    }
+    assert_true(groups > 500);
 }
 
 // The rounded copy of a few-channel image is read in runs of taps, so it has what its reader needs: the
@@ -235,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_group),
+        cmocka_unit_test(test_nets),
         cmocka_unit_test(test_image_copy),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_compiles),
