@@ -74,10 +74,15 @@ static void add(Diag *d, DiagKind kind, Span at, const char *code, const char *t
     d->last = d->open = e;
 }
 
-bool diag_error(Diag *d, Span at, const char *code, const char *fmt, ...)
+bool diag_mutes(Diag *d, Span at, const char *code)
 {
     d->open = NULL;
-    if (is_cascade(d, at, code) || ++d->errors > DIAG_MOST_ERRORS)
+    return is_cascade(d, at, code);
+}
+
+bool diag_error(Diag *d, Span at, const char *code, const char *fmt, ...)
+{
+    if (diag_mutes(d, at, code) || ++d->errors > DIAG_MOST_ERRORS)
         return false;
     va_list args;
     va_start(args, fmt);

@@ -65,6 +65,9 @@ int  diag_add_source(Diag *d, const char *path, const char *text, int length);
 // line that has a syntax error (E0xx).
 bool diag_error(Diag *d, Span at, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+// Whether an error here would be dropped like that, with all that would be added to it: for callers
+// whose text is dear to make.
+bool diag_mutes(Diag *d, Span at, const char *code);
 void diag_warning(Diag *d, Span at, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 // These add to the last error or warning.

@@ -42,7 +42,8 @@ const char *text_nearest(const char *word, const char *const *words, int count)
     const char *nearest = NULL;
     for (int i = 0; i < count; i++) {
         size_t other = strlen(words[i]);
-        if (other > LONGEST_WORD)
+        size_t differ = other > length ? other - length : length - other;
+        if (other > LONGEST_WORD || (int)differ > most)      // no less apart than in length
             continue;
         int d = distance(word, words[i]);
         if (d <= most && d < (int)length && d < (int)other) {

@@ -33,6 +33,8 @@ static const char *chain_text(const Elab *e)
 Value elab_error(Elab *e, Span at, const char *code, const char *fmt, ...)
 {
     va_list args;
+    if (diag_mutes(e->diag, at, code))           // in a body that is expanded often, nearly always
+        return UNKNOWN;
     va_start(args, fmt);
     const char *text = arena_vprintf(e->arena, fmt, args);
     va_end(args);

@@ -99,6 +99,7 @@ typedef struct Elab {
     bool                stopped;       // a limit was met: nothing more is expanded
 
     Names               layers;        // full name -> Layer
+    Names               numbered;      // full name -> int, the last number that a loop gave it
     Names               params;        // "conv1.weights" -> its PARAM node
     Names               init_of;       // "conv1.weights" -> Init, as overridden
     Sized              *sized;         // latest first

@@ -113,6 +113,7 @@ static void check_block(const AstFile *file, const FrontOptions *o, const Ast *b
     e->declared = *declared;
     e->graph = graph_new(arena, diag, block->text, GRAPH_PREDICT, 1);
     names_open(&e->layers, arena);
+    names_open(&e->numbered, arena);
     names_open(&e->params, arena);
     Namer namer = { .prefix = "" };
     names_open(&namer.counts, arena);

@@ -18,19 +18,30 @@ static const char *automatic_name(Elab *e, const char *kind)
     return name;
 }
 
+// name2, name3, ...: the next free one. A loop of thousands does not begin at 2 each time.
+static const char *numbered_name(Elab *e, const char *name)
+{
+    int *count = names_find(&e->numbered, name);
+    if (!count) {
+        count = ARENA_NEW(e->arena, int);
+        *count = 1;
+        names_put(&e->numbered, name, count);
+    }
+    const char *numbered;
+    do
+        numbered = arena_printf(e->arena, "%s%d", name, ++*count);
+    while (names_find(&e->layers, numbered));
+    return numbered;
+}
+
 // The name that `as` or `=` gave; in a body that is expanded several times, with a number.
 static const char *given_name(Elab *e, const char *kind)
 {
     const char *name = arena_printf(e->arena, "%s%s", e->namer->prefix, e->wanted_name);
     if (e->reusing || !names_find(&e->layers, name))
         return name;
-    if (e->in_loop) {
-        for (int i = 2; ; i++) {
-            const char *numbered = arena_printf(e->arena, "%s%d", name, i);
-            if (!names_find(&e->layers, numbered))
-                return numbered;
-        }
-    }
+    if (e->in_loop)
+        return numbered_name(e, name);
     if (e->wanted_softly)
         return automatic_name(e, kind);
     elab_error(e, e->wanted_at, "E102", "a layer is called `%s` already", e->wanted_name);

@@ -12,9 +12,9 @@ enum { LEAST_GAIN = 2, MOST_WORK = 3000000 };
 typedef struct {
     Parse *p;
     int    from;               // the item begins here
-    int    fault;
     Mend   best;
     int    reach;              // of the best one: the next fault, or the end of the item
+    Fault  after;              // of the best one
 } Search;
 
 static void make(Parse *p, Mend m)
@@ -29,19 +29,20 @@ static void make(Parse *p, Mend m)
 static void attempt(Search *s, MendKind kind, int token, int with)
 {
     Parse *p = s->p;
-    if (p->work > MOST_WORK || (kind != MEND_PUT && p->tokens[token].kind == TOK_END))
+    if (p->work > MOST_WORK || s->reach >= p->end || (kind != MEND_PUT && p->tokens[token].kind == TOK_END))
         return;
     Token before = p->tokens[token];
     if (before.put || before.instead)
         return;
     Mend m = { kind, token, with };
     make(p, m);
-    int next = parse_probe(p, s->from);
+    parse_probe(p, s->from);
     p->tokens[token] = before;
-    int reach = next < 0 ? p->end : next;
+    int reach = p->fault.token < 0 ? p->end : p->fault.token;
     if (reach > s->reach) {
         s->reach = reach;
         s->best = m;
+        s->after = p->fault;
     }
 }
 
@@ -73,48 +74,55 @@ static void attempt_keyword(Search *s)
             attempt(s, MEND_INSTEAD, s->from, kinds[i]);
 }
 
-Mend mend_fault(Parse *p, int from)
+// All changes that are worth a try at token i, the likelier ones first.
+static void attempt_all(Search *s, int i)
 {
-    int i = p->fault;
-    Search s = { .p = p, .from = from, .fault = i, .reach = i + LEAST_GAIN - 1,
-                 .best = { MEND_NONE, i, 0 } };
+    Parse *p = s->p;
     const Token *t = &p->tokens[i];
-    if (i == from)
-        attempt_keyword(&s);
-    if (t->group < 0 && i > from && p->tokens[i - 1].kind == TOK_NAME && i - 1 == from)
-        attempt_keyword(&s);
+    if (i == s->from)
+        attempt_keyword(s);
+    if (t->group < 0 && i > s->from && p->tokens[i - 1].kind == TOK_NAME && i - 1 == s->from)
+        attempt_keyword(s);
     if (t->kind == TOK_COLON || t->kind == TOK_EQUAL)
-        attempt(&s, MEND_INSTEAD, i, TOK_IS_SET);
+        attempt(s, MEND_INSTEAD, i, TOK_IS_SET);
     if (value_lacks(p, t))
-        return s.best;
+        return;
     if (t->kind == TOK_IS_SET)
-        attempt(&s, MEND_INSTEAD, i, TOK_EQUAL);
+        attempt(s, MEND_INSTEAD, i, TOK_EQUAL);
     if (t->kind == TOK_MINUS || t->kind == TOK_MORE || (t->kind == TOK_IS_SET && t->group < 0))
-        attempt(&s, MEND_INSTEAD, i, TOK_ARROW);
-    for (int back = i - 1; back >= from && back >= i - 2; back--)
+        attempt(s, MEND_INSTEAD, i, TOK_ARROW);
+    for (int back = i - 1; back >= s->from && back >= i - 2; back--)
         if (p->tokens[back].kind == TOK_MINUS || p->tokens[back].kind == TOK_MORE)
-            attempt(&s, MEND_INSTEAD, back, TOK_ARROW);
+            attempt(s, MEND_INSTEAD, back, TOK_ARROW);
     bool count = is_value(t->kind) && t[1].kind == TOK_OPEN_BODY && t->group >= 0;    // repeat 2 {
-    if (is_value(t->kind) && i > from && t[-1].kind == TOK_NAME && !count)
-        attempt(&s, MEND_PUT, i, TOK_IS_SET);
+    if (is_value(t->kind) && i > s->from && t[-1].kind == TOK_NAME && !count)
+        attempt(s, MEND_PUT, i, TOK_IS_SET);
     if (in_round_brackets(p, t)) {
-        attempt(&s, MEND_PUT, i, TOK_COMMA);
-        attempt(&s, MEND_PUT, i, TOK_IS_SET);
+        attempt(s, MEND_PUT, i, TOK_COMMA);
+        attempt(s, MEND_PUT, i, TOK_IS_SET);
     } else if (!count) {
-        attempt(&s, MEND_PUT, i, TOK_ARROW);
-        attempt(&s, MEND_PUT, i, TOK_COLON);
-        attempt(&s, MEND_PUT, i, TOK_IS_SET);
-        attempt(&s, MEND_PUT, i, TOK_ON);
-        attempt(&s, MEND_PUT, i, TOK_IN);
-        attempt(&s, MEND_PUT, i, TOK_WITH);
-        attempt(&s, MEND_PUT, i, TOK_COMMA);
+        attempt(s, MEND_PUT, i, TOK_ARROW);
+        attempt(s, MEND_PUT, i, TOK_COLON);
+        attempt(s, MEND_PUT, i, TOK_IS_SET);
+        attempt(s, MEND_PUT, i, TOK_ON);
+        attempt(s, MEND_PUT, i, TOK_IN);
+        attempt(s, MEND_PUT, i, TOK_WITH);
+        attempt(s, MEND_PUT, i, TOK_COMMA);
     }
     if (t->partner < 0)
-        attempt(&s, MEND_CUT, i, 0);
-    if (i > from && p->tokens[i - 1].partner < 0)
-        attempt(&s, MEND_CUT, i - 1, 0);
-    // Probing has overwritten what was expected at the fault.
-    parse_probe(p, from);
+        attempt(s, MEND_CUT, i, 0);
+    if (i > s->from && p->tokens[i - 1].partner < 0)
+        attempt(s, MEND_CUT, i - 1, 0);
+}
+
+Mend mend_fault(Parse *p, int from, Fault *after)
+{
+    Fault fault = p->fault;                // probing overwrites it
+    Search s = { .p = p, .from = from, .reach = fault.token + LEAST_GAIN - 1,
+                 .best = { MEND_NONE, fault.token, 0 } };
+    attempt_all(&s, fault.token);
+    p->fault = fault;
+    *after = s.after;
     make(p, s.best);
     return s.best;
 }

@@ -184,6 +184,7 @@ Graph *net_graph(Elab *e, const Ast *net, GraphMode mode)
         return g;
     }
     names_open(&e->layers, e->arena);
+    names_open(&e->numbered, e->arena);
     names_open(&e->params, e->arena);
     Namer namer = { .prefix = "" };
     names_open(&namer.counts, e->arena);

@@ -29,6 +29,13 @@ enum { TOK_CUT = -1 };
 
 enum { MOST_EXPECTED = 40 };
 
+// Where the parser could not go on, and with what it could have.
+typedef struct {
+    int         token;         // -1: nowhere
+    const char *expected[MOST_EXPECTED];
+    int         expected_count;
+} Fault;
+
 typedef struct Parse {
     Arena *arena;
     Diag  *diag;
@@ -40,9 +47,7 @@ typedef struct Parse {
     bool   put_read;           // what is put before the next one was read
     int    resumed;            // the token behind the last TOK_SYNC; -1: none yet in this item
     bool   probing;            // build no tree, say nothing, stop at the first fault
-    int    fault;              // where that was, -1: nowhere
-    const char *expected[MOST_EXPECTED];     // there
-    int    expected_count;
+    Fault  fault;              // that one
     long   work;               // tokens read while probing
     int    syntax_errors;      // in this file, those not reported included
     bool   too_deep;           // LIMIT_TREE was reported
@@ -86,9 +91,9 @@ bool brackets_balance(Parse *p);
 
 // Adds the items of a text (two zero bytes behind it, writable) to `items`.
 void parse_source(AstFile *items, char *text, int start, int length);
-// Reads the item of [from, p->end) without building it: the first syntax error that was not given
-// up, or -1.
-int  parse_probe(Parse *p, int from);
+// Reads the item of [from, p->end) without building it, up to the first syntax error that was not
+// given up: p->fault.
+void parse_probe(Parse *p, int from);
 // Called by the generated parser on a syntax error at the token it read last.
 void parse_error(Parse *p, const char *const *expected, int count);
 // Called by it when its stack is full.
@@ -104,11 +109,11 @@ typedef struct {
     int      with;             // TOK_
 } Mend;
 
-// Finds the change by which the item that begins at `from` reads on furthest beyond the fault that
-// p->fault and p->expected tell, and leaves it made. MEND_NONE: none helps.
-Mend mend_fault(Parse *p, int from);
-// Reports the fault at token `fault` and how it was mended.
-void complain(Parse *p, int fault, Mend mend);
+// Finds the change by which the item that begins at `from` reads on furthest beyond p->fault, and
+// leaves it made; `after` gets the fault that comes then. MEND_NONE: none helps.
+Mend mend_fault(Parse *p, int from, Fault *after);
+// Reports p->fault and how it was mended.
+void complain(Parse *p, Mend mend);
 
 // --- building the tree: front/ast.c -------------------------------------------------------------
 

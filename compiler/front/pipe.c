@@ -110,13 +110,21 @@ Value pipe_first(Elab *e, const Ast *term)
     return term->kind == AST_TAILED ? apply_tailed(e, term, e->in, false) : eval(e, term);
 }
 
+// The text of a term may be a long body, and this body one that is expanded often.
+static Value no_tensor(Elab *e, const Ast *term, Value in)
+{
+    if (diag_mutes(e->diag, term->at, "E405"))
+        return UNKNOWN;
+    return elab_error(e, term->at, "E405", "a tensor must flow into `%s`, not %s",
+                      elab_text(e, term->at), value_describe(e->arena, in));
+}
+
 Value pipe_next(Elab *e, const Ast *term, Value in)
 {
     if (e->stopped)
         return UNKNOWN;
     if (in.kind != VALUE_UNKNOWN && !value_is_tensor(in) && term->kind != AST_ERROR)
-        in = elab_error(e, term->at, "E405", "a tensor must flow into `%s`, not %s",
-                        elab_text(e, term->at), value_describe(e->arena, in));
+        in = no_tensor(e, term, in);
     if (e->depth >= LIMIT_DEPTH) {
         e->stopped = true;
         return elab_error(e, term->at, "E110", "this is nested more than %d deep", LIMIT_DEPTH);

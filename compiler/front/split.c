@@ -141,11 +141,10 @@ static Split *read_split(Elab *e, const Ast *head)
         elab_error(e, head->at, "E203", "a split has at most %d parts", PARTS_MOST);
         return NULL;
     }
-    if (head->count > 1 || head->children[0]->kind == AST_NAME) {
-        bool is_device = !scope_find(e->scope, head->children[0]->text);
-        if (head->count > 1 || is_device)
-            return e->split ? refuse_devices(e, head) : read_devices(e, head, s);
-    }
+    const Ast *first = head->children[0];
+    bool is_device = first->kind == AST_NAME && !scope_find(e->scope, first->text);
+    if (head->count > 1 || is_device)
+        return e->split ? refuse_devices(e, head) : read_devices(e, head, s);
     Value n = eval_number(e, head->children[0], "a number of parts");
     if (n.kind == VALUE_UNKNOWN)
         return NULL;
