@@ -254,7 +254,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parse *p)
 {
     yysymbol_kind_t symbols[MOST_EXPECTED];
     const char *names[MOST_EXPECTED];
-    int count = yypcontext_expected_tokens(context, symbols, MOST_EXPECTED);
+    int count = p->explaining ? yypcontext_expected_tokens(context, symbols, MOST_EXPECTED) : 0;
     for (int i = 0; i < count; i++)
         names[i] = yysymbol_name(symbols[i]);
     parse_error(p, names, count);

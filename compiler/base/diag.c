@@ -159,12 +159,11 @@ Place diag_place(const Diag *d, Span at)
     if (!s)
         return (Place){ .path = d->source_count ? d->sources[0].path : "", .text = "" };
     int offset = at.start - s->start, line = 1, begin = 0;
-    for (int i = 0; i < offset; i++)
-        if (s->text[i] == '\n')
-            line++, begin = i + 1;
-    int end = begin;
-    while (end < s->length && s->text[end] != '\n')
-        end++;
+    const char *found;
+    while (offset > begin && (found = memchr(s->text + begin, '\n', (size_t)(offset - begin))))
+        line++, begin = (int)(found - s->text) + 1;
+    found = s->length > begin ? memchr(s->text + begin, '\n', (size_t)(s->length - begin)) : NULL;
+    int end = found ? (int)(found - s->text) : s->length;
     if (end > begin && s->text[end - 1] == '\r')
         end--;
     return (Place){ .path = s->path, .line = line, .column = offset - begin + 1,

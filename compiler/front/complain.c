@@ -136,7 +136,7 @@ static bool leaves_open(int kind)
 
 void complain(Parse *p, Mend mend)
 {
-    const Token *t = &p->tokens[p->fault.token], *changed = &p->tokens[mend.token];
+    const Token *t = &p->tokens[p->fault], *changed = &p->tokens[mend.token];
     if (line_has_error(p, t) || complain_special(p, t))
         return;
     if (mend.kind == MEND_PUT) {
@@ -155,5 +155,5 @@ void complain(Parse *p, Mend mend)
         return;
     }
     diag_error(p->diag, t->at, "E002", "unexpected %s%s", spell_found(p, t),
-               spell_expected(p, p->fault.expected, p->fault.expected_count));
+               spell_expected(p, p->expected, p->expected_count));
 }

@@ -14,7 +14,6 @@ typedef struct {
     int    from;               // the item begins here
     Mend   best;
     int    reach;              // of the best one: the next fault, or the end of the item
-    Fault  after;              // of the best one
 } Search;
 
 static void make(Parse *p, Mend m)
@@ -36,13 +35,12 @@ static void attempt(Search *s, MendKind kind, int token, int with)
         return;
     Mend m = { kind, token, with };
     make(p, m);
-    parse_probe(p, s->from);
+    int next = parse_probe(p, s->from);
     p->tokens[token] = before;
-    int reach = p->fault.token < 0 ? p->end : p->fault.token;
+    int reach = next < 0 ? p->end : next;
     if (reach > s->reach) {
         s->reach = reach;
         s->best = m;
-        s->after = p->fault;
     }
 }
 
@@ -115,14 +113,12 @@ static void attempt_all(Search *s, int i)
         attempt(s, MEND_CUT, i - 1, 0);
 }
 
-Mend mend_fault(Parse *p, int from, Fault *after)
+Mend mend_fault(Parse *p, int from)
 {
-    Fault fault = p->fault;                // probing overwrites it
-    Search s = { .p = p, .from = from, .reach = fault.token + LEAST_GAIN - 1,
-                 .best = { MEND_NONE, fault.token, 0 } };
-    attempt_all(&s, fault.token);
+    int fault = p->fault;                  // probing overwrites it
+    Search s = { .p = p, .from = from, .reach = fault + LEAST_GAIN - 1, .best = { MEND_NONE, fault, 0 } };
+    attempt_all(&s, fault);
     p->fault = fault;
-    *after = s.after;
     make(p, s.best);
     return s.best;
 }

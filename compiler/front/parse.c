@@ -82,9 +82,11 @@ void parse_error(Parse *p, const char *const *expected, int count)
     Token *t = &p->tokens[i];
     bool cascade = i <= p->resumed || t->given_up;
     if (p->probing && !cascade) {
-        p->fault.token = i;
-        p->fault.expected_count = count;
-        memcpy(p->fault.expected, expected, (size_t)count * sizeof *expected);
+        p->fault = i;
+        if (p->explaining) {
+            p->expected_count = count;
+            memcpy(p->expected, expected, (size_t)count * sizeof *expected);
+        }
         p->next = p->end;              // the parser gives up at the end of its tokens
         p->put_read = false;
         return;
@@ -111,7 +113,7 @@ static bool run(Parse *p, int from, bool probing)
 {
     p->next = from;
     p->syncing = p->put_read = false;
-    p->resumed = p->fault.token = -1;
+    p->resumed = p->fault = -1;
     p->item = NULL;
     p->probing = probing;
     bool good = netparse(p) == 0;
@@ -119,25 +121,26 @@ static bool run(Parse *p, int from, bool probing)
     return good;
 }
 
-void parse_probe(Parse *p, int from)
+int parse_probe(Parse *p, int from)
 {
     run(p, from, true);
+    return p->fault;
 }
 
 // Finds, reports and mends the faults of an item, one after the other, so that it parses.
 static void mend_item(Parse *p, int from)
 {
-    parse_probe(p, from);
-    while (p->fault.token >= 0 && p->syntax_errors++ < MOST_SYNTAX_ERRORS) {
-        Fault after;
-        Mend mend = mend_fault(p, from, &after);
+    while (p->syntax_errors <= MOST_SYNTAX_ERRORS) {
+        p->explaining = true;
+        int fault = parse_probe(p, from);
+        p->explaining = false;
+        if (fault < 0)
+            return;
+        p->syntax_errors++;
+        Mend mend = mend_fault(p, from);
         complain(p, mend);
-        if (mend.kind == MEND_NONE) {
-            p->tokens[p->fault.token].given_up = true;
-            parse_probe(p, from);
-        } else {
-            p->fault = after;
-        }
+        if (mend.kind == MEND_NONE)
+            p->tokens[fault].given_up = true;
     }
 }
 

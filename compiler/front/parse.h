@@ -29,13 +29,6 @@ enum { TOK_CUT = -1 };
 
 enum { MOST_EXPECTED = 40 };
 
-// Where the parser could not go on, and with what it could have.
-typedef struct {
-    int         token;         // -1: nowhere
-    const char *expected[MOST_EXPECTED];
-    int         expected_count;
-} Fault;
-
 typedef struct Parse {
     Arena *arena;
     Diag  *diag;
@@ -47,7 +40,10 @@ typedef struct Parse {
     bool   put_read;           // what is put before the next one was read
     int    resumed;            // the token behind the last TOK_SYNC; -1: none yet in this item
     bool   probing;            // build no tree, say nothing, stop at the first fault
-    Fault  fault;              // that one
+    int    fault;              // where that was, -1: nowhere
+    bool   explaining;         // tell with what the parser could have gone on there (dear to find out):
+    const char *expected[MOST_EXPECTED];
+    int    expected_count;
     long   work;               // tokens read while probing
     int    syntax_errors;      // in this file, those not reported included
     bool   too_deep;           // LIMIT_TREE was reported
@@ -92,9 +88,10 @@ bool brackets_balance(Parse *p);
 // Adds the items of a text (two zero bytes behind it, writable) to `items`.
 void parse_source(AstFile *items, char *text, int start, int length);
 // Reads the item of [from, p->end) without building it, up to the first syntax error that was not
-// given up: p->fault.
-void parse_probe(Parse *p, int from);
-// Called by the generated parser on a syntax error at the token it read last.
+// given up: p->fault, and it is returned; -1: there is none.
+int  parse_probe(Parse *p, int from);
+// Called by the generated parser on a syntax error at the token it read last; `expected` is empty
+// unless p->explaining.
 void parse_error(Parse *p, const char *const *expected, int count);
 // Called by it when its stack is full.
 void parse_overflow(Parse *p, Span at);
@@ -110,8 +107,8 @@ typedef struct {
 } Mend;
 
 // Finds the change by which the item that begins at `from` reads on furthest beyond p->fault, and
-// leaves it made; `after` gets the fault that comes then. MEND_NONE: none helps.
-Mend mend_fault(Parse *p, int from, Fault *after);
+// leaves it made. MEND_NONE: none helps.
+Mend mend_fault(Parse *p, int from);
 // Reports p->fault and how it was mended.
 void complain(Parse *p, Mend mend);
 
