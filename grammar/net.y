@@ -128,7 +128,8 @@ body:
 ;
 stmts:
   %empty                { $$ = ast_leaf(p, AST_LIST, @$, NULL); }
-| stmts stmt            { $$ = ast_append(p, $1, $stmt); }
+| stmts stmt            { $$ = ast_append(p, $1, $stmt);
+                          parse_statement(p, yychar != TOK_NETEMPTY); }
 | stmts ";"
 ;
 stmt:

@@ -6,8 +6,8 @@
 #include <string.h>
 
 // A change must bring the parser this many tokens beyond the fault; all of a file's attempts
-// together may read so many tokens.
-enum { LEAST_GAIN = 2, MOST_WORK = 3000000 };
+// together may read so many tokens. Changed are the token at the fault and so many before it.
+enum { LEAST_GAIN = 2, MOST_WORK = 3000000, FURTHEST_BACK = 2 };
 
 typedef struct {
     Parse *p;
@@ -41,6 +41,21 @@ static void attempt(Search *s, MendKind kind, int token, int with)
     if (reach > s->reach) {
         s->reach = reach;
         s->best = m;
+    }
+}
+
+// Lets probes pass over the statements that ended before token i, in each body around it: what the
+// parser makes of the rest does not depend on them. A statement has ended when the token behind it
+// is one that no attempt changes.
+static void skip_statements(Parse *p, int i)
+{
+    int last = i - FURTHEST_BACK - 1;
+    for (int body = p->tokens[i].group; body >= 0; body = p->tokens[body].group) {
+        while (last > body && !(p->tokens[last].begins && p->tokens[last].group == body))
+            last--;
+        if (p->tokens[body].kind == TOK_OPEN_BODY && last > body)
+            p->tokens[body].enter_at = last;
+        last = last < body ? last : body;
     }
 }
 
@@ -89,7 +104,7 @@ static void attempt_all(Search *s, int i)
         attempt(s, MEND_INSTEAD, i, TOK_EQUAL);
     if (t->kind == TOK_MINUS || t->kind == TOK_MORE || (t->kind == TOK_IS_SET && t->group < 0))
         attempt(s, MEND_INSTEAD, i, TOK_ARROW);
-    for (int back = i - 1; back >= s->from && back >= i - 2; back--)
+    for (int back = i - 1; back >= s->from && back >= i - FURTHEST_BACK; back--)
         if (p->tokens[back].kind == TOK_MINUS || p->tokens[back].kind == TOK_MORE)
             attempt(s, MEND_INSTEAD, back, TOK_ARROW);
     bool count = is_value(t->kind) && t[1].kind == TOK_OPEN_BODY && t->group >= 0;    // repeat 2 {
@@ -117,8 +132,11 @@ Mend mend_fault(Parse *p, int from)
 {
     int fault = p->fault;                  // probing overwrites it
     Search s = { .p = p, .from = from, .reach = fault + LEAST_GAIN - 1, .best = { MEND_NONE, fault, 0 } };
+    skip_statements(p, fault);
     attempt_all(&s, fault);
     p->fault = fault;
     make(p, s.best);
+    for (int i = s.best.token; i <= fault; i++)
+        p->tokens[i].begins = false;
     return s.best;
 }

@@ -10,6 +10,7 @@ enum { MOST_SYNTAX_ERRORS = 100 };    // of a file, kept or not; then it is left
 int netlex(NETSTYPE *value, Span *at, Parse *p)
 {
     if (p->next >= p->end) {
+        p->last = p->end - 1;
         *at = (Span){ p->tokens[p->end - 1].at.end, p->tokens[p->end - 1].at.end };
         return 0;
     }
@@ -23,6 +24,7 @@ int netlex(NETSTYPE *value, Span *at, Parse *p)
         return TOK_SYNC;
     }
     p->work += p->probing;
+    p->last = p->next;
     // Every token that carries a value carries itself; the union's members are alike.
     value->TOK_NAME = t;
     if (t->put && !p->put_read) {
@@ -31,7 +33,7 @@ int netlex(NETSTYPE *value, Span *at, Parse *p)
         return t->put;
     }
     p->put_read = false;
-    p->next++;
+    p->next = p->probing && t->enter_at ? t->enter_at : p->next + 1;
     return t->instead ? t->instead : t->kind;
 }
 
@@ -78,7 +80,7 @@ static int resume_place(const Parse *p, int i)
 
 void parse_error(Parse *p, const char *const *expected, int count)
 {
-    int i = p->next - (p->put_read ? 0 : 1);
+    int i = p->last;
     Token *t = &p->tokens[i];
     bool cascade = i <= p->resumed || t->given_up;
     if (p->probing && !cascade) {
@@ -94,6 +96,12 @@ void parse_error(Parse *p, const char *const *expected, int count)
     p->resumed = p->next = resume_place(p, i);
     p->syncing = p->next < p->end;
     p->put_read = false;
+}
+
+void parse_statement(Parse *p, bool looked)
+{
+    if (p->explaining)                 // with nothing but what stays
+        p->tokens[looked ? p->last : p->next].begins = true;
 }
 
 void parse_overflow(Parse *p, Span at)

@@ -23,6 +23,9 @@ typedef struct Token {
     int         put;           // a token of this kind is read before this one; 0: none
     int         instead;       // this kind is read for this one; 0: its own; TOK_CUT: none
     bool        given_up;      // a syntax error here was reported, nothing mends it
+    // So that probes need not read all again:
+    bool        begins;        // the statements before it, in the same body, were read to their ends
+    int         enter_at;      // of a `{`: probes go on at this one, which begins; 0: at its first
 } Token;
 
 enum { TOK_CUT = -1 };
@@ -35,6 +38,7 @@ typedef struct Parse {
     Token *tokens;             // of the whole file; the last one is TOK_END
     int    count, capacity;
     int    next;               // the parser reads this one next
+    int    last;               // it read this one last, or what was put before it
     int    end;                // and this one no more: the end of the item
     bool   syncing;            // hand out TOK_SYNC before the next one
     bool   put_read;           // what is put before the next one was read
@@ -93,6 +97,8 @@ int  parse_probe(Parse *p, int from);
 // Called by the generated parser on a syntax error at the token it read last; `expected` is empty
 // unless p->explaining.
 void parse_error(Parse *p, const char *const *expected, int count);
+// Called by it when it has read a statement; whether it has looked at the token behind, too.
+void parse_statement(Parse *p, bool looked);
 // Called by it when its stack is full.
 void parse_overflow(Parse *p, Span at);
 

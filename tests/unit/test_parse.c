@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -50,8 +51,43 @@ static void test_cases(void **state)
         check_case(&cases[i]);
 }
 
+// Slips at the end of a long body are mended like those at its beginning: what was read before them
+// is not read again for each attempt, or the work that all attempts may make would not reach so far.
+static void test_slips_far_down(void **state)
+{
+    (void)state;
+    enum { LINES = 30000, SLIPS = 15 };
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    assert_non_null(out);
+    fputs("net a : 1 -> 2 {\n", out);
+    for (int i = 0; i < LINES; i++)
+        fputs("  relu -> relu\n", out);
+    for (int i = 0; i < SLIPS; i++)
+        fputs("  conv(8 3)\n", out);
+    fputs("}\n", out);
+    fclose(out);
+    jmp_buf exhausted;
+    Arena arena;
+    Diag diag;
+    if (setjmp(exhausted))
+        fail_msg("out of memory");
+    arena_open(&arena, 0, &exhausted);
+    diag_open(&diag, &arena);
+    assert_non_null(front_parse_text(&arena, &diag, "t.net", text, (int)length));
+    assert_int_equal(diag.errors, SLIPS);
+    for (const Diagnostic *d = diag.first; d; d = d->next)
+        assert_non_null(strstr(d->text, "a `,` is missing before"));
+    arena_close(&arena);
+    free(text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_slips_far_down),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
