@@ -379,6 +379,17 @@ INLINE u32 load_shared(u32 address)
     return r;
 }
 
+INLINE void load_shared_2(float r[2], u32 address)
+{
+    asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(r[0]), "=f"(r[1]) : "r"(address) : "memory");
+}
+
+INLINE void load_shared_4(float r[4], u32 address)
+{
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(r[0]), "=f"(r[1]), "=f"(r[2]), "=f"(r[3]) : "r"(address) : "memory");
+}
+
 // d[16][8] += a[16][8] * b[8][8], TF32 in, float out.
 INLINE void multiply_tf32(float d[4], const u32 a[4], const u32 b[2])
 {

@@ -1,7 +1,7 @@
 // Convolutions in blocked layouts, forward and input gradient: one text for both, because an input
 // gradient is a convolution of the output gradient with the flipped weights, by residue classes of
 // the stride. In: a group of pattern CONTRACTION; out: the head above conv_tile.c, conv_rows.c, conv.c.
-#include "emit/cpu/axis.h"
+#include "emit/axis.h"
 #include "emit/cpu/contraction.h"
 #include "emit/cpu/tiles.h"
 #include <assert.h>

@@ -1,5 +1,5 @@
 // In: a window along one axis. Out: classes of outputs and the taps they see.
-#include "emit/cpu/axis.h"
+#include "emit/axis.h"
 
 Axis axis_forward(int kernel, int stride, int dilation, int pad, int64_t outputs)
 {

@@ -1,0 +1,37 @@
+// What the contractions of the CUDA target share: a description that conv.c and fc.c fill, and the
+// kernel made from it.
+#ifndef EMIT_CUDA_CONTRACTION_H
+#define EMIT_CUDA_CONTRACTION_H
+#include "emit/cuda/bodies.h"
+#include "emit/cuda/head.h"
+#include "emit/cuda/tiles.h"
+
+typedef enum {
+    RESULT_MAP,                    // pixels and channels, through the group's epilogue
+    RESULT_WEIGHTS,                // the gradient of weights, stored
+    RESULT_UPDATE,                 // ... applied by the update that follows in the group
+} CudaResult;
+
+typedef struct Contraction {
+    const Node *a, *b;             // the operands: D[m][n] = sum over k of A[m][k] * B[n][k]
+    CudaResult  result;
+    CudaProblem problem;           // all but the bytes
+    int         classes;           // of outputs that see the same taps
+    int         bits;              // of a place: windows_bits
+    int64_t     run, run_used;     // RESULT_WEIGHTS: columns of a row of taps, and those that are taps
+    const char *what;              // what a block makes: "pixels x channels"
+    // Prints A_M A_K B_N B_K, and the constants they and the result need: M(q) N K(q), ROWS(q), ...
+    void      (*maps)(Emit *e, const void *of);
+    const void *of;
+} Contraction;
+
+// What a group stores last.
+const Node *contraction_output(const Group *g);
+// True if tensor cores, or FFMA, can read the operands: NHWC, whole vectors, elements of the target's.
+bool contraction_reads(const Emit *e, const Node *operand);
+bool contraction_emit(Emit *e, Kern *k, const Contraction *c);
+// The update behind a weight gradient; NULL: none.
+const Node *contraction_update(const Group *g);
+// True if the update can happen where the gradient is made: weights are stored as the gradient is.
+bool contraction_can_update(const Group *g);
+#endif

@@ -1,0 +1,149 @@
+// Fully connected layers on GPUs: forward, input gradient, weight gradient stored or applied at once, as
+// matrix products. In: a group rooted at fc, fc_dx or fc_dw; out: a Contraction.
+#include "emit/cuda/contraction.h"
+#include "emit/cuda/places.h"
+
+typedef struct {
+    const Node *x, *w, *y;         // input, weights, output; in gradients the gradients of them
+    int64_t features, outputs;     // padding in
+} Fc;
+
+// Where feature f of an image stands when the pixels of the map it came from stand side by side.
+static int64_t place_of(const Node *n, int64_t f)
+{
+    Layout l = layout_compact(n->layout);
+    return layout_address(&l, n->shape, 0, f, 0, 0);
+}
+
+static bool describe(const Emit *e, Fc *c, const Group *g)
+{
+    const Node *n = g->root, *out = contraction_output(g);
+    c->x = n->op == OP_FC_DX ? n : n->in[0];
+    c->w = n->op == OP_FC_DW ? n : n->in[1];
+    c->y = n->op == OP_FC ? n : n->op == OP_FC_DX ? n->in[0] : n->in[1];
+    int vector = e->target->vector;
+    if (!contraction_reads(e, n->in[0]) || !contraction_reads(e, n->in[1]) || out->layout.kind != LAYOUT_NHWC
+        || n->attr.conv.groups > 1 || c->x->layout.vector != vector || c->y->layout.vector != vector
+        || c->w->layout.vector != vector)
+        return false;
+    c->features = layout_item(&c->w->layout, c->w->shape);
+    c->outputs = size_round_up(c->w->shape.n, vector);
+    for (int64_t f = 0; f < c->w->shape.c; f++)
+        if (place_of(c->x, f) != place_of(c->w, f))
+            return false;
+    for (int64_t o = 0; o < c->w->shape.n; o++)
+        if (place_of(c->y, o) != o)
+            return false;
+    return layout_rows(&c->x->layout, c->x->shape) * vector == c->features;
+}
+
+// --- maps ---------------------------------------------------------------------------------------
+
+// One pixel an image.
+static void print_sizes(Emit *e, int64_t m, int64_t k)
+{
+    static const char *const ones[] = { "CLASSES", "ROW_CLASSES", "COLUMN_CLASSES", "ROWS(q)", "COLUMNS(q)" };
+    for (int i = 0; i < 5; i++)
+        head_constant(e, ones[i], 1);
+    head_constant(e, "M(q)", m);
+    head_constant(e, "K(q)", k);
+}
+
+static void print_forward(Emit *e, const void *of)
+{
+    const Fc *c = of;
+    Strides x = strides_of(c->x);
+    print_sizes(e, c->x->shape.n, c->features);
+    map_rows(e, "A_M", c->x->shape.n, x.item, 0, false);
+    map_features(e, "A_K", c->features, &x, true);
+    map_rows(e, "B_N", c->w->shape.n, c->features, 0, false);
+    map_rows(e, "B_K", c->features, 1, 0, true);
+}
+
+static void print_input_gradient(Emit *e, const void *of)
+{
+    const Fc *c = of;
+    print_sizes(e, c->y->shape.n, c->outputs);
+    map_rows(e, "A_M", c->y->shape.n, strides_of(c->y).item, 0, false);
+    map_rows(e, "A_K", c->outputs, 1, 0, true);
+    map_rows(e, "B_N", c->features, 1, 0, false);
+    map_rows(e, "B_K", c->w->shape.n, c->features, 0, true);
+}
+
+static void print_weight_gradient(Emit *e, const void *of)
+{
+    const Fc *c = of;
+    Strides x = strides_of(c->x);
+    print_sizes(e, c->w->shape.n, c->x->shape.n);
+    map_rows(e, "A_M", c->w->shape.n, 1, 0, false);
+    map_rows(e, "A_K", c->x->shape.n, strides_of(c->y).item, 0, true);
+    map_features(e, "B_N", c->features, &x, false);
+    map_rows(e, "B_K", c->x->shape.n, x.item, 0, true);
+}
+
+// --- bodies -------------------------------------------------------------------------------------
+
+static Contraction contraction_of(const Fc *c)
+{
+    return (Contraction){ .classes = 1, .bits = 32, .of = c, .run = c->features, .run_used = c->features,
+                          .problem = { .groups = 1 } };
+}
+
+bool cuda_fc_takes(const Emit *e, const Group *g)
+{
+    Fc c;
+    return (g->root->op == OP_FC || g->root->op == OP_FC_DX) && describe(e, &c, g);
+}
+
+bool cuda_fc_emit(Emit *e, Kern *k)
+{
+    Fc c;
+    if (!describe(e, &c, k->group))
+        return false;
+    bool forward = k->group->root->op == OP_FC;
+    Contraction of = contraction_of(&c);
+    of.a = forward ? c.x : c.y;
+    of.b = c.w;
+    of.result = RESULT_MAP;
+    of.maps = forward ? print_forward : print_input_gradient;
+    of.what = forward ? "images x outputs" : "images x features";
+    of.problem.m = c.x->shape.n;
+    of.problem.n = forward ? c.outputs : c.features;
+    of.problem.k = forward ? c.features : c.outputs;
+    of.problem.a_along_k = true;
+    of.problem.b_along_k = forward;
+    return contraction_emit(e, k, &of);
+}
+
+static bool emit_weights(Emit *e, Kern *k, CudaResult result)
+{
+    Fc c;
+    if (!describe(e, &c, k->group))
+        return false;
+    Contraction of = contraction_of(&c);
+    of.a = c.y;
+    of.b = c.x;
+    of.result = result;
+    of.maps = print_weight_gradient;
+    of.what = "outputs x features";
+    of.problem.m = c.w->shape.n;
+    of.problem.n = c.features;
+    of.problem.k = c.x->shape.n;
+    return contraction_emit(e, k, &of);
+}
+
+bool cuda_fc_dw_takes(const Emit *e, const Group *g)
+{
+    Fc c;
+    return describe(e, &c, g);
+}
+
+bool cuda_fc_dw_emit(Emit *e, Kern *k) { return emit_weights(e, k, RESULT_WEIGHTS); }
+
+bool cuda_fc_update_takes(const Emit *e, const Group *g)
+{
+    Fc c;
+    return contraction_can_update(g) && describe(e, &c, g);
+}
+
+bool cuda_fc_update_emit(Emit *e, Kern *k) { return emit_weights(e, k, RESULT_UPDATE); }

@@ -1,0 +1,135 @@
+// The contractions of the CUDA target: which body takes which shape, and texts that ptxas keeps in registers.
+#include "pass/pass.h"
+#include "reference/cuda_text.h"
+#include "reference/small_net.h"
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+// A net of a 1x1 convolution to `between` maps (0: none), the convolution at hand, a fully connected layer.
+typedef struct {
+    int batch, c, size, between, filters, kernel, stride, pad, dilation, groups;
+    const char *body, *body_bf16;  // of the convolution and its input gradient; NULL: the same
+} Case;
+
+static const Case cases[] = {
+    { 2, 8, 9, 8, 16, 3, 1, 1, 1, 1, "conv", NULL },
+    { 2, 3, 19, 0, 40, 11, 4, 0, 1, 1, "conv", NULL },                     // an image read in runs
+    { 2, 1, 12, 0, 20, 5, 1, 0, 1, 1, "conv", NULL },
+    { 2, 8, 11, 20, 16, 3, 2, 1, 1, 1, "conv", NULL },                     // classes of the stride
+    { 1, 8, 17, 16, 16, 3, 3, 2, 2, 1, "conv", NULL },
+    { 2, 8, 9, 10, 17, 3, 1, 1, 1, 1, "conv", NULL },                      // channels that fill no vectors
+    { 2, 8, 7, 16, 32, 3, 1, 1, 1, 2, "conv", NULL },
+    { 2, 8, 7, 16, 32, 3, 1, 1, 1, 4, "conv", "contraction_any" },         // groups of half a vector
+    { 2, 8, 6, 10, 15, 3, 1, 1, 1, 5, "contraction_any", NULL },
+    { 1, 8, 34, 8, 8, 17, 1, 8, 1, 1, "conv", NULL },                      // 64 bits of taps
+    { 1, 8, 40, 8, 8, 34, 1, 3, 1, 1, "contraction_any", NULL },           // too many
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static void build(SmallNet *s, const Case *c)
+{
+    Window w = small_window(c->kernel, c->stride, c->pad);
+    w.dilation_h = w.dilation_w = c->dilation;
+    Node *x = small_input(s, c->c, c->size, c->size);
+    if (c->between) {
+        x = small_bias(s, small_conv(s, x, c->between, 1, small_window(1, 1, 0)));
+        x = small_op1(s, OP_RELU, NULL, x);
+    }
+    x = small_op1(s, OP_RELU, NULL, small_bias(s, small_conv(s, x, c->filters, c->groups, w)));
+    small_loss(s, small_bias(s, small_fc(s, x, 10)));
+}
+
+typedef void Visit(SmallNet *s, const Case *c, Group *g, const Target *t, void *with);
+
+// Calls `visit` with every contraction of the case's training graph.
+static void each_contraction(const Case *c, const Target *t, bool fuse_update, Visit *visit, void *with)
+{
+    SmallNet s = { 0 };
+    if (setjmp(s.exhausted))
+        fail_msg("out of memory");
+    arena_open(&s.arena, 0, &s.exhausted);
+    diag_open(&s.diag, &s.arena);
+    s.g = graph_new(&s.arena, &s.diag, "small", GRAPH_TRAIN, c->batch);
+    graph_device(s.g, "gpu0");
+    build(&s, c);
+    if (!pass_run(s.g, &(PassOptions){ t, true, fuse_update, true }, NULL)) {
+        diag_print(&s.diag, stderr, false);
+        fail_msg("%s: refused", t->name);
+    }
+    for (int i = 0; i < s.g->group_count; i++)
+        if (op_has(s.g->groups[i]->root->op, OP_CONTRACTION))
+            visit(&s, c, s.g->groups[i], t, with);
+    arena_close(&s.arena);
+}
+
+// --- which body ---------------------------------------------------------------------------------
+
+static bool is_conv_at_hand(const Case *c, const Node *n)
+{
+    return (n->op == OP_CONV || n->op == OP_CONV_DX) && n->attr.conv.window.kernel_h == c->kernel;
+}
+
+static void check_body(SmallNet *s, const Case *c, Group *g, const Target *t, void *with)
+{
+    Kern k;
+    const char *body, *want = t->matrix == ELEMENT_BF16 && c->body_bf16 ? c->body_bf16 : c->body;
+    const char *text = cuda_text(&s->arena, s->g, g, t, &k, &body);
+    int *count = with;
+    (*count)++;
+    if (is_conv_at_hand(c, g->root))
+        assert_string_equal(body, want);
+    if (g->root->op == OP_FC || g->root->op == OP_FC_DX)
+        assert_string_equal(body, "fc");
+    bool matrix = strstr(text, "kernels/cuda/contraction.cu");
+    bool fma = strstr(text, "kernels/cuda/contraction_fma.cu");
+    assert_int_equal(matrix + fma, strstr(body, "_any") == NULL);
+    assert_true(!(t->matrix == ELEMENT_FLOAT ? matrix : fma));
+    assert_true(k.shared <= 227 << 10 && k.threads % 32 == 0);
+}
+
+static void shapes_find_their_body(void **state)
+{
+    (void)state;
+    int count = 0;
+    for (int i = 0; i < CASES * 3; i++)
+        each_contraction(&cases[i / 3], target_with(target_find("sm_80"), (Element)(i % 3)), true, check_body,
+                         &count);
+    assert_true(count > CASES * 3 * 5);
+}
+
+// --- registers ----------------------------------------------------------------------------------
+
+static void check_compiles(SmallNet *s, const Case *c, Group *g, const Target *t, void *with)
+{
+    (void)c;
+    Kern k;
+    const char *body, *text = cuda_text(&s->arena, s->g, g, t, &k, &body);
+    cuda_text_compiles(with, text, t, g->root->name);
+}
+
+// Sizes that get the largest tiles; together all operands, along k and across, and all results.
+static void large_tiles_stay_in_registers(void **state)
+{
+    (void)state;
+    static const Case large = { 128, 256, 13, 0, 384, 3, 1, 1, 1, 1, NULL, NULL };
+    static const Case strided = { 32, 8, 28, 64, 64, 3, 2, 1, 1, 1, NULL, NULL };
+    Nvrtc n;
+    if (!cuda_open_nvrtc(&n))
+        skip();
+    for (int i = 0; i < 3; i++) {
+        each_contraction(&large, target_with(target_find("sm_90a"), (Element)i), true, check_compiles, &n);
+        each_contraction(&strided, target_with(target_find("sm_80"), (Element)i), false, check_compiles, &n);
+    }
+    each_contraction(&cases[8], target_find("sm_80"), false, check_compiles, &n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shapes_find_their_body),
+        cmocka_unit_test(large_tiles_stay_in_registers),
+    };
+    return cmocka_run_group_tests_name("cuda contractions", tests, NULL, NULL);
+}
