@@ -1,0 +1,88 @@
+// The virtual GPU: PTX, as NVRTC writes it for sm_80, run on the CPU one warp instruction at a time,
+// and watched while it runs. Device memory is host memory: pointers pass through as they are.
+#ifndef RUNTIME_VGPU_H
+#define RUNTIME_VGPU_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { VGPU_ERROR = 1024 };
+
+typedef struct VgpuModule VgpuModule;
+
+// Reads PTX. NULL, with the line of the text and the cause in `err`, when it is not understood: an
+// instruction that is not in insn/*.def is refused by name. Many threads may launch from one module.
+VgpuModule *vgpu_module_load(const char *ptx, char err[VGPU_ERROR]);
+void        vgpu_module_close(VgpuModule *m);            // NULL is allowed
+
+// What a kernel asks of a launch.
+typedef struct {
+    int             params;
+    const unsigned *param_sizes;       // bytes each
+    unsigned        shared_bytes;      // static shared memory
+    unsigned        max_threads;       // of a block: .maxntid, or 1024
+    int             instructions;      // as laid out here
+} VgpuKernelInfo;
+
+bool vgpu_kernel_info(const VgpuModule *m, const char *symbol, VgpuKernelInfo *info);
+
+// The allocations of a device, so that accesses beside them can be told. Each is known by its name in
+// reports; tensors within one arena may be added one by one. Not from several threads at a time.
+typedef struct VgpuMemory VgpuMemory;
+
+VgpuMemory *vgpu_memory_open(void);                      // NULL: no memory
+void        vgpu_memory_close(VgpuMemory *m);            // NULL is allowed
+bool        vgpu_memory_add(VgpuMemory *m, const void *at, size_t bytes, const char *name);
+void        vgpu_memory_remove(VgpuMemory *m, const void *at);
+
+typedef enum {
+    VGPU_OUT_OF_BOUNDS,                // beside every allocation, shared array or local array
+    VGPU_MISALIGNED,                   // an address that is no multiple of the access
+    VGPU_UNINITIALISED,                // shared memory is read before it is written
+    VGPU_NOT_WAITED,                   // ... before the cp.async that writes it was waited for
+    VGPU_DIVERGENT_BARRIER,            // some threads of a warp are elsewhere
+    VGPU_DEADLOCK,                     // threads wait for threads that never come
+    VGPU_BAD_LANE,                     // a shuffle or vote of a lane that is not in the mask
+    VGPU_TRAP,                         // the kernel itself gave up
+    VGPU_TOO_LONG                      // more than max_steps instructions in one warp
+} VgpuFault;
+
+const char *vgpu_fault_name(VgpuFault f);                // "out-of-bounds"
+
+typedef struct {
+    VgpuFault   fault;
+    const char *kernel, *file;         // names that live as long as the module; file "": no .loc
+    int         line;
+    const char *inlined_file;          // where the call of an inlined function stands; NULL: none
+    int         inlined_line;
+    unsigned    block[3], thread[3];   // the first thread that did it
+    int64_t     times;                 // how many threads did the same at the same place
+    char        message[200];          // what was done, and to what
+    char        ptx[100];              // the instruction
+    const void *where;                 // tells reports of different instructions apart
+} VgpuReport;
+
+typedef struct { VgpuReport *list; int count, capacity; } VgpuReports;   // begins as { 0 }
+
+void vgpu_reports_close(VgpuReports *r);
+// One line, beginning with "vgpu: " and the fault's name, without the end of line.
+void vgpu_report_format(const VgpuReport *r, char to[VGPU_ERROR]);
+
+typedef struct {
+    unsigned           grid[3], block[3];
+    unsigned           shared_bytes;   // dynamic shared memory
+    const void *const *params;         // a pointer to each one's value, as cuLaunchKernel takes them
+    bool               check;          // watch memory: bounds, alignment, what is uninitialised
+    const VgpuMemory  *memory;         // what there is of global memory; NULL: pointers are trusted
+    int                threads;        // of the host; blocks are dealt out to them. 0: 1
+    uint64_t           seed;           // not 0: warps take turns at random, and blocks run backwards
+    int64_t            max_steps;      // instructions that a warp may take; 0: no limit
+    VgpuReports       *reports;        // gets all that was found; NULL: only `err` tells
+    uint64_t          *warp_steps;     // gets the number of warp instructions; NULL: not wanted
+} VgpuLaunch;
+
+// Runs a kernel to its end. False when the launch is refused, or when something was found: `err` is
+// then the first report. An access that is out of bounds is not done: a load gives bytes 0xcb.
+bool vgpu_launch(const VgpuModule *m, const char *symbol, const VgpuLaunch *l, char err[VGPU_ERROR]);
+#endif

@@ -1,0 +1,100 @@
+// The allocations of a device, sorted by address.
+#include "runtime/vgpu/vgpu_check.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct { uint64_t at, size; char *name; } Allocation;
+
+struct VgpuMemory { Allocation *list; int count, capacity; };
+
+VgpuMemory *vgpu_memory_open(void) { return calloc(1, sizeof(VgpuMemory)); }
+
+void vgpu_memory_close(VgpuMemory *m)
+{
+    if (!m)
+        return;
+    for (int i = 0; i < m->count; i++)
+        free(m->list[i].name);
+    free(m->list);
+    free(m);
+}
+
+// How many allocations begin at or before an address.
+static int count_until(const VgpuMemory *m, uint64_t at)
+{
+    int low = 0, high = m->count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (m->list[middle].at <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool vgpu_memory_add(VgpuMemory *m, const void *at, size_t bytes, const char *name)
+{
+    if (m->count == m->capacity) {
+        int capacity = m->capacity ? 2 * m->capacity : 16;
+        Allocation *list = realloc(m->list, (size_t)capacity * sizeof *list);
+        if (!list)
+            return false;
+        m->list = list;
+        m->capacity = capacity;
+    }
+    Allocation new = { (uint64_t)(uintptr_t)at, bytes, strdup(name) };
+    if (!new.name)
+        return false;
+    int i = count_until(m, new.at);
+    memmove(m->list + i + 1, m->list + i, (size_t)(m->count - i) * sizeof *m->list);
+    m->list[i] = new;
+    m->count++;
+    return true;
+}
+
+void vgpu_memory_remove(VgpuMemory *m, const void *at)
+{
+    int i = count_until(m, (uint64_t)(uintptr_t)at) - 1;
+    if (i < 0 || m->list[i].at != (uint64_t)(uintptr_t)at)
+        return;
+    free(m->list[i].name);
+    m->count--;
+    memmove(m->list + i, m->list + i + 1, (size_t)(m->count - i) * sizeof *m->list);
+}
+
+static bool holds(const Allocation *a, uint64_t at, unsigned bytes)
+{
+    return at >= a->at && at - a->at <= a->size && a->size - (at - a->at) >= bytes;
+}
+
+bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, unsigned bytes, int *hint)
+{
+    if (*hint < m->count && holds(&m->list[*hint], at, bytes))
+        return true;
+    int i = count_until(m, at) - 1;
+    if (i < 0 || !holds(&m->list[i], at, bytes))
+        return false;
+    *hint = i;
+    return true;
+}
+
+void vgpu_memory_describe(const VgpuMemory *m, uint64_t at, char *to, size_t size)
+{
+    int next = count_until(m, at);
+    const Allocation *before = next > 0 ? &m->list[next - 1] : NULL;
+    const Allocation *behind = next < m->count ? &m->list[next] : NULL;
+    uint64_t past = before ? at - before->at : UINT64_MAX;
+    if (before && past < before->size)
+        snprintf(to, size, "at byte %" PRIu64 " of the %" PRIu64 " of '%s', across its end", past,
+                 before->size, before->name);
+    else if (before && (!behind || past - before->size <= behind->at - at))
+        snprintf(to, size, "%" PRIu64 " bytes behind the end of '%s' (%" PRIu64 " bytes)",
+                 past - before->size, before->name, before->size);
+    else if (behind)
+        snprintf(to, size, "%" PRIu64 " bytes before '%s' (%" PRIu64 " bytes)", behind->at - at,
+                 behind->name, behind->size);
+    else
+        snprintf(to, size, "at %#" PRIx64 ", and nothing is allocated", at);
+}
