@@ -462,7 +462,7 @@ static void bind_mma(Parser *p, Statement *s, Insn *i)
     int shape = TAKE_ONE(s, shapes), format = TAKE_ONE(s, formats);
     bool known = take(s, "sync") & take(s, "aligned") & take(s, "row") & take(s, "col");
     known &= format >= 0 && shape >= 0 && take(s, formats[format]) && take(s, "f32") && take(s, "f32");
-    if (!known || (format == MATRIX_TF32) == (shape == 2) || (format != MATRIX_TF32 && shape == 0))
+    if (!known || shape == (format == MATRIX_TF32 ? 2 : 0))
         unknown(p, s);
     end_modifiers(p, s);
     need_operands(p, s, 4, 4);

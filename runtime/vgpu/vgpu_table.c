@@ -19,16 +19,20 @@ static bool matches(const char *text, const char *name)
     return false;
 }
 
+static int limit = 4;
+
+void insn_limit_level(int level) { limit = level; }
+
 static const InsnFamily *const *families(void)
 {
 #if defined(__x86_64__)
     bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
               __builtin_cpu_supports("bmi2");
-    if (v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    if (v3 && limit >= 4 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
         return insn_families_level_4;
-    if (v3)
+    if (v3 && limit >= 3)
         return insn_families_level_3;
 #endif
     return insn_families_level_1;

@@ -40,8 +40,8 @@ static inline u64 round_parts(bool negative, u64 magnitude, int exponent, Format
     magnitude = magnitude >> 2 | (magnitude & 3 ? 1 : 0);          // 62 bits, the last one sticky
     int at = exponent + 63 - zeros, least = 2 - (1 << (f.exponent - 1));
     int shift = 61 - f.fraction + (at < least ? least - at : 0);
-    if (shift > 62)
-        shift = 62;
+    if (shift > 63)
+        shift = 63;                                                    // less than half of the least number
     u64 kept = magnitude >> shift, rest = magnitude & (((u64)1 << shift) - 1);
     kept += goes_up(negative, kept, rest, (u64)1 << (shift - 1), r);
     u64 result = kept;
@@ -123,21 +123,17 @@ static inline f32 flushed(f32 x)
 static inline f32 saturated(f32 x) { return x > 0 ? (x < 1 ? x : 1.0f) : 0.0f; }       // NaN: 0
 
 // The number that is not NaN; zeros are ordered by sign.
-static inline f32 least_f32(f32 a, f32 b)
-{
-    u32 ua = bits_of_f32(a), ub = bits_of_f32(b);
-    f32 r = a < b ? a : b;
-    r = a == b ? f32_of_bits(ua | ub) : r;
-    r = a != a ? b : b != b ? a : r;
-    return r != r ? f32_of_bits(0x7fffffff) : r;
-}
-
-static inline f32 most_f32(f32 a, f32 b)
-{
-    u32 ua = bits_of_f32(a), ub = bits_of_f32(b);
-    f32 r = a > b ? a : b;
-    r = a == b ? f32_of_bits(ua & ub) : r;
-    r = a != a ? b : b != b ? a : r;
-    return r != r ? f32_of_bits(0x7fffffff) : r;
-}
+#define ORDERED(name, type, unsigned_type, bits_of, of_bits, order, zeros, nan)          \
+    static inline type name(type a, type b)                                              \
+    {                                                                                    \
+        unsigned_type ua = bits_of(a), ub = bits_of(b);                                  \
+        type r = a order b ? a : b;                                                      \
+        r = a == b ? of_bits(ua zeros ub) : r;                                           \
+        r = a != a ? b : b != b ? a : r;                                                 \
+        return r != r ? of_bits(nan) : r;                                                \
+    }
+ORDERED(least_f32, f32, u32, bits_of_f32, f32_of_bits, <, |, 0x7fffffff)
+ORDERED(most_f32,  f32, u32, bits_of_f32, f32_of_bits, >, &, 0x7fffffff)
+ORDERED(least_f64, f64, u64, bits_of_f64, f64_of_bits, <, |, 0x7fffffffffffffff)
+ORDERED(most_f64,  f64, u64, bits_of_f64, f64_of_bits, >, &, 0x7fffffffffffffff)
 #endif

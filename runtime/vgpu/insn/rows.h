@@ -25,6 +25,9 @@ extern const InsnFamily *const insn_families_level_3[FAMILIES];
 extern const InsnFamily *const insn_families_level_4[FAMILIES];
 #endif
 
+// Tests take a lower level than the machine's; for modules loaded from now on.
+void insn_limit_level(int level);
+
 // The row for an instruction's full name, NULL: there is none. The best level that this machine has.
 const InsnRow *insn_find(const char *name);
 #endif
