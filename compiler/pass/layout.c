@@ -254,6 +254,16 @@ static void note_reader(Plan *p, const Node *image, const Node *reader)
     ARENA_PUSH(p->g->arena, p->readers, p->reader_count, p->reader_capacity, r);
 }
 
+// The pieces that a map must come in: the gradients of pools and normalisations walk its channels side
+// by side with those that the forward kernel saw (places of maxima, x). NULL: any.
+static const Pieces *wanted_pieces(const Node *n, Want want)
+{
+    Pattern pattern = op_rules[n->op].pattern;
+    bool walks = pattern == PATTERN_WINDOW || pattern == PATTERN_NEIGHBOURS;
+    bool compares = rule_needs_places(n) || (n->inputs > 1 && rule_reads(n, 1));
+    return want == WANT_MAP && walks && compares && n->forward ? &n->forward->layout.pieces : NULL;
+}
+
 static Node *fit_input(Plan *p, Node *n, int i)
 {
     Node *value = n->in[i];
@@ -272,8 +282,11 @@ static Node *fit_input(Plan *p, Node *n, int i)
     if (want == WANT_AS_PARAM)
         return same_order(&value->layout, &n->in[0]->layout)
                    ? value : relayout(p, value, &n->in[0]->layout, n);
-    bool fits = kind_fits(p, n, want, value);
+    const Pieces *pieces = wanted_pieces(n, want);
+    bool fits = kind_fits(p, n, want, value) && (!pieces || pieces_equal(pieces, &value->layout.pieces));
     Layout to = fits ? value->layout : layout_from(p, want, value);
+    if (pieces)
+        to.pieces = *pieces;
     to.element = wanted_element(p, n, i, value);
     if (fits && to.element == value->layout.element)
         return value;

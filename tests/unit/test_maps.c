@@ -13,12 +13,14 @@ enum { NETS = 12, UNIT_NETS = 4, LEAST_RUNS = 10 };
 
 static int runs[64];                     // by row of cpu_bodies
 
-static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, unsigned seed, bool fuse)
+typedef void Build(SmallNet *s, unsigned seed);
+
+static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, Build *build, unsigned seed, bool fuse)
 {
     const char *name = arena_printf(&s->arena, "net %u%s", seed, fuse ? "" : ", unfused");
     s->g = graph_new(&s->arena, &s->diag, name, GRAPH_TRAIN, 1 + (int)(seed * 5 % 19));
     graph_device(s->g, "gpu0");
-    map_net(s, seed);
+    build(s, seed);
     PassOptions t = { u->target, fuse, false, true };
     if (!pass_run(s->g, &t, NULL)) {
         diag_print(&s->diag, stderr, false);
@@ -39,7 +41,7 @@ static void count_runs(const KernelGraph *k)
 }
 
 // Some nets in one unit.
-static void run_unit(const Target *target, unsigned first, bool fuse)
+static void run_unit(const Target *target, Build *build, unsigned first, bool fuse)
 {
     SmallNet s = { 0 };
     KernelUnitCase u;
@@ -50,7 +52,7 @@ static void run_unit(const Target *target, unsigned first, bool fuse)
     diag_open(&s.diag, &s.arena);
     unit_open(&u, &s.arena, target);
     for (unsigned i = 0; i < UNIT_NETS; i++)
-        nets[i] = add_net(&u, &s, first + i, fuse);
+        nets[i] = add_net(&u, &s, build, first + i, fuse);
     if (!unit_compile(&u, NULL))
         fail_msg("%s", u.err);
     for (int i = 0; i < UNIT_NETS; i++) {
@@ -65,7 +67,7 @@ static void run_fused(const Target *target, bool fallback)
 {
     (void)fallback;
     for (unsigned i = 0; i < NETS; i += UNIT_NETS)
-        run_unit(target, i, true);
+        run_unit(target, map_net, i, true);
 }
 
 static void test_fused(void **state)
@@ -78,7 +80,33 @@ static void test_unfused(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 8; i += UNIT_NETS)
-        run_unit(target_native(), i, false);
+        run_unit(target_native(), map_net, i, false);
+}
+
+// A map in two pieces that end inside blocks, whose gradient comes in one: the sum of what a slice across
+// them and a convolution give back.
+static void pieces_net(SmallNet *s, unsigned seed)
+{
+    Node lrn = { .attr.lrn = { 5, 1, 0.1, 0.75, 1 } };
+    Node pool = { .attr.pool.window = small_window(3, 2, 0) };
+    Node slice = { .attr.slice = { 3, 20 } };
+    Node *x = small_conv(s, small_input(s, 3, 9, 9), 13, 1, small_window(3, 1, 1));
+    Node *both[] = { small_op1(s, OP_TANH, NULL, x), small_op1(s, OP_SIGMOID, NULL, x) };
+    x = small_op(s, OP_CONCAT, NULL, 2, both);
+    if (seed % 2)
+        x = small_op1(s, OP_LRN, &lrn, x);
+    if (seed / 2 % 2)
+        x = small_op1(s, OP_MAX_POOL, &pool, x);
+    Node *ways[] = { small_op1(s, OP_TANH, NULL, small_op1(s, OP_SLICE, &slice, x)),
+                     small_conv(s, x, 20, 1, small_window(1, 1, 0)) };
+    small_loss(s, small_bias(s, small_fc(s, small_op(s, OP_ADD, NULL, 2, ways), 7)));
+}
+
+static void test_pieces_of_gradients(void **state)
+{
+    (void)state;
+    run_unit(target_native(), pieces_net, 0, true);
+    run_unit(target_native(), pieces_net, 0, false);
 }
 
 // The nets above do reach every body that they are there for.
@@ -146,7 +174,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loss_edges), cmocka_unit_test(test_fused),
-        cmocka_unit_test(test_unfused), cmocka_unit_test(test_reach),
+        cmocka_unit_test(test_unfused), cmocka_unit_test(test_pieces_of_gradients),
+        cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
