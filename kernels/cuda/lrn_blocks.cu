@@ -13,9 +13,9 @@ INLINE real sum_lanes(const float lanes[(2 * NEAR + 1) * V])
     real sum;
     UNROLL
     for (int i = 0; i < V; i++) {
-        sum.v[i] = 0.0f;
+        sum.v[i] = lanes[NEAR * V + i - HALF];
         UNROLL
-        for (int j = -HALF; j <= HALF; j++)
+        for (int j = 1 - HALF; j <= HALF; j++)
             sum.v[i] += lanes[NEAR * V + i + j];
     }
     return sum;

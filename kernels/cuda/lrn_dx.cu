@@ -2,8 +2,9 @@
 //     dx_i = dy_i * d_i^-beta - 2 * alpha * beta * x_i * sum over near j of dy_j * x_j * d_j^-beta / d_j
 // d is computed again from x: nothing is kept from the forward pass. Thread i makes V channels of one
 // pixel. A block first leaves the terms of the sums of its THREADS vectors, and of SIDE more before and
-// behind them, in shared memory. dy is read, or gathered from a pool's windows (pool_gather.cu).
-// Holes: COUNT vectors, BLOCKS of a pixel, SIDE (vectors that a window reaches to), H W and those of
+// behind them (0 where it holds whole pixels), in shared memory. dy is read, or gathered from a pool's
+// windows (pool_gather.cu).
+// Holes: COUNT vectors, BLOCKS of a pixel, SIDE, H W and those of
 // lrn_blocks.cu or lrn_slots.cu; SLOPE (2 * alpha * beta); POWER(d) INVERSE(d); GRADIENT(t, n, b, y, x), dy;
 // X Y and their AT, LOAD, STORE; EPILOGUE.
 extern __shared__ __align__(16) float shared[];
@@ -31,11 +32,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) KERNEL(PARAMETER
     index start = (index)blockIdx.x * THREADS, i = start + threadIdx.x;
     float *terms = shared + SIDE * V;                        // of vector `start`
     real x, first;
+#if SIDE
     for (index s = threadIdx.x; s < 2 * SIDE; s += THREADS) {
         index near = s < SIDE ? s - SIDE : s - SIDE + THREADS;
         if (start + near >= 0 && start + near < COUNT)
             leave_terms(t, start + near, terms + near * V, &x, &first);
     }
+#endif
     if (i < COUNT)
         leave_terms(t, i, terms + threadIdx.x * V, &x, &first);
     __syncthreads();

@@ -5,6 +5,8 @@
 // Holes: STRIPS COLUMN_TILES CHANNEL_TILES, how many tiles make an image; BLOCKS of a pixel; OUT_H OUT_W
 // STRIDE_H STRIDE_W PAD_TOP PAD_LEFT HAS_PLACES and those of pool_window.cu; those of lrn_blocks.cu or
 // lrn_slots.cu; POWER(d); X Y and their AT, LOAD, STORE; PLACES AT_PLACES; EPILOGUE.
+enum { TURNS = 2 };
+
 extern __shared__ __align__(16) float ring[];
 
 INLINE index least(index a, index b) { return a < b ? a : b; }
@@ -40,16 +42,30 @@ INLINE Tile tile_at(index i)
     return a;
 }
 
-// Rows first .. end - 1 of the map.
+// Rows first .. end - 1 of the map, TURNS vectors of a thread at a time, so that their loads are under way
+// together. Beyond the tile its last is read once more and not stored.
 INLINE void normalise_rows(const void *x, Tile a, index first, index end)
 {
-    for (index i = threadIdx.x; i < (end - first) * (TILE_W * TILE_BLOCKS); i += THREADS) {
-        index block = i % TILE_BLOCKS, column = i / TILE_BLOCKS % TILE_W;
-        index row = first + i / (TILE_W * TILE_BLOCKS);
-        if (a.first_block + block >= BLOCKS || a.first_column + column >= a.end_column)
-            continue;
-        real own, d = lrn_denominator(x, a.n, a.first_block + block, row, a.first_column + column, &own);
-        store_floats<V>(ring_at(row, column, block), own * POWER(d));
+    index columns = a.end_column - a.first_column, blocks = least(BLOCKS - a.first_block, TILE_BLOCKS);
+    for (index i = threadIdx.x; i < (end - first) * (TILE_W * TILE_BLOCKS); i += TURNS * THREADS) {
+        real v[TURNS];
+        float *to[TURNS];
+        UNROLL
+        for (int u = 0; u < TURNS; u++) {
+            index turn = i + u * THREADS, block = turn % TILE_BLOCKS, column = turn / TILE_BLOCKS % TILE_W;
+            index row = first + turn / (TILE_W * TILE_BLOCKS);
+            bool is_there = block < blocks && column < columns && row < end;
+            block = least(block, blocks - 1);
+            column = least(column, columns - 1);
+            row = least(row, end - 1);
+            real own, d = lrn_denominator(x, a.n, a.first_block + block, row, a.first_column + column, &own);
+            v[u] = own * POWER(d);
+            to[u] = is_there ? ring_at(row, column, block) : nullptr;
+        }
+        UNROLL
+        for (int u = 0; u < TURNS; u++)
+            if (to[u])
+                store_floats<V>(to[u], v[u]);
     }
 }
 

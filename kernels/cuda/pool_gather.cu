@@ -10,30 +10,33 @@ INLINE index taps_present(index first, index kernel, index size)
     return end - (first > 0 ? first : 0);
 }
 
-// What tap (i, j) of window (oy, ox) gets of the window's gradient.
-INLINE real pool_share(void *const *t, index n, index b, index oy, index ox, index i, index j)
+// What tap (i, j) of window (oy, ox) gets of the window's gradient; 0 unless `is_there`.
+INLINE real pool_share(void *const *t, index n, index b, index oy, index ox, index i, index j, bool is_there)
 {
     real dy = LOAD_DY(t[DY], AT_DY(n, b, oy, ox));
 #if IS_MAX
-    return r_at_place(r_load_places(t[PLACES], AT_PLACES(n, b, oy, ox)), (u32)(i * KERNEL_W + j), dy);
+    return r_at_places(t[PLACES], AT_PLACES(n, b, oy, ox), (u32)(i * KERNEL_W + j), is_there, dy);
 #else
     index taps = taps_present(oy * STRIDE_H - PAD_TOP, KERNEL_H, H)
                  * taps_present(ox * STRIDE_W - PAD_LEFT, KERNEL_W, W);
-    return dy * real(1.0f / (float)taps);
+    return r_first_lanes(dy * real(1.0f / (float)taps), is_there ? V : 0);
 #endif
 }
 
+INLINE index clamp(index a, index end) { return a < 0 ? 0 : a < end ? a : end - 1; }
+
+// Windows beyond the edge are read from the last one before it, so that no load waits for a branch.
 INLINE real pool_gather(void *const *t, index n, index b, index y, index x)
 {
     real sum = R0;
-    _Pragma("unroll 4")
+    _Pragma("unroll 2")
     for (index u = (KERNEL_H - 1) / STRIDE_H; u >= 0; u--)
-        _Pragma("unroll 4")
+        _Pragma("unroll 2")
         for (index v = (KERNEL_W - 1) / STRIDE_W; v >= 0; v--) {
-            index oy = (y + PAD_TOP) / STRIDE_H - u, ox = (x + PAD_LEFT) / STRIDE_W - v;
-            index i = y + PAD_TOP - oy * STRIDE_H, j = x + PAD_LEFT - ox * STRIDE_W;
-            if (oy >= 0 && oy < OUT_H && i < KERNEL_H && ox >= 0 && ox < OUT_W && j < KERNEL_W)
-                sum = sum + pool_share(t, n, b, oy, ox, i, j);
+            index oy = (y + PAD_TOP) / STRIDE_H - u, i = y + PAD_TOP - oy * STRIDE_H;
+            index ox = (x + PAD_LEFT) / STRIDE_W - v, j = x + PAD_LEFT - ox * STRIDE_W;
+            bool is_there = oy >= 0 && oy < OUT_H && i < KERNEL_H && ox >= 0 && ox < OUT_W && j < KERNEL_W;
+            sum = sum + pool_share(t, n, b, clamp(oy, OUT_H), clamp(ox, OUT_W), i, j, is_there);
         }
     return sum;
 }

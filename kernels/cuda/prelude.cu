@@ -71,6 +71,7 @@ template <int N> struct Vector {
     }
 
 INLINE float round_tf32(float x);
+INLINE float rsqrt_fast(float x);
 INLINE float sqrt_fast(float x);
 
 LANEWISE2(Vector, operator+, a.v[i] + b.v[i])
@@ -91,7 +92,7 @@ LANEWISE1(r_exp, expf(a.v[i]))
 LANEWISE1(r_log, logf(a.v[i]))
 LANEWISE1(r_tanh, tanhf(a.v[i]))
 LANEWISE1(r_round_tf32, round_tf32(a.v[i]))
-LANEWISE1(r_rsqrt, rsqrtf(a.v[i]))
+LANEWISE1(r_rsqrt_fast, rsqrt_fast(a.v[i]))
 LANEWISE1(r_sqrt_fast, sqrt_fast(a.v[i]))
 
 #define r_const(x) real(x)
@@ -135,15 +136,6 @@ template <int N> INLINE Places<N> r_select_places(Mask<N> q, Places<N> a, Places
     for (int i = 0; i < N; i++)
         r.v[i] = q.v[i] ? a.v[i] : b.v[i];
     return r;
-}
-
-// v in the lanes whose place is this tap, 0 in the others.
-template <int N> INLINE Vector<N> r_at_place(Places<N> place, u32 tap, Vector<N> v)
-{
-    UNROLL
-    for (int i = 0; i < N; i++)
-        v.v[i] = place.v[i] == tap ? v.v[i] : 0.0f;
-    return v;
 }
 
 // v in the first `count` lanes, `other` in the others.
@@ -276,25 +268,27 @@ template <int N> INLINE void store_bf16s(u16 *p, Vector<N> x)
 }
 
 // Places are bytes: one lane's, or those of a multiple of four lanes.
-#define r_load_places(p, at)     load_places<V>((const u8 *)(p) + (at))
-#define r_store_places(p, at, x) store_places<V>((u8 *)(p) + (at), (x))
+#define r_store_places(p, at, x)               store_places<V>((u8 *)(p) + (at), (x))
+#define r_at_places(p, at, tap, is_there, v)   at_places<V>((const u8 *)(p) + (at), (tap), (is_there), (v))
 
-template <int N> INLINE Places<N> load_places(const u8 *p)
+// v in the lanes whose place is this tap, 0 in the others, and in all unless `is_there`.
+template <int N> INLINE Vector<N> at_places(const u8 *p, u32 tap, bool is_there, Vector<N> v)
 {
-    Places<N> r;
     if constexpr (N == 1) {
-        r.v[0] = *p;
+        v.v[0] = is_there && *p == tap ? v.v[0] : 0.0f;
     } else {
         enum { BYTES = Access<N, 1>::BYTES };
         UNROLL
         for (int i = 0; i < N; i += BYTES) {
             Packet<BYTES> q = *(const Packet<BYTES> *)(p + i);
             UNROLL
-            for (int j = 0; j < BYTES; j++)
-                r.v[i + j] = q.w[j / 4] >> j % 4 * 8 & 0xff;
+            for (int j = 0; j < BYTES; j++) {                // four lanes at a time, then their bytes
+                u32 differ = q.w[j / 4] ^ tap * 0x01010101u | (is_there ? 0 : 0xffffffffu);
+                v.v[i + j] = differ & 0xffu << j % 4 * 8 ? 0.0f : v.v[i + j];
+            }
         }
     }
-    return r;
+    return v;
 }
 
 template <int N> INLINE void store_places(u8 *p, Places<N> x)
@@ -332,11 +326,19 @@ INLINE u32 bf16_pair(float low, float high)
     return r;
 }
 
-// Of some 22 bits, one instruction; the square root by itself takes ten.
+// Of some 22 bits, one instruction each: the exact ones and those that know subnormal numbers take up to
+// ten. Subnormal arguments count as 0.
+INLINE float rsqrt_fast(float x)
+{
+    float r;
+    asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+    return r;
+}
+
 INLINE float sqrt_fast(float x)
 {
     float r;
-    asm("sqrt.approx.f32 %0, %1;" : "=f"(r) : "f"(x));
+    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
     return r;
 }
 

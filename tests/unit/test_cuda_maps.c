@@ -2,22 +2,18 @@
 // texts are the same each time, NVRTC makes kernels of them without a spill or a stack frame, and what
 // they move is what fusion promises.
 #include "pass/pass.h"
-#include "emit/kernel.h"
+#include "reference/cuda_text.h"
 #include "reference/map_net.h"
-#include "runtime/cuda/nvrtc.h"
-#include "runtime/cuda/report.h"
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 enum { NETS = 9 };
 
-static int    runs[64];                  // by row of cuda_bodies
-static Nvrtc  nvrtc;
-static bool   has_nvrtc;
-static char   err[DEVICE_ERROR];
+static int   runs[64];                   // by row of cuda_bodies
+static Nvrtc nvrtc;
+static bool  has_nvrtc;
 
 static bool is_wanted(Pattern p)
 {
@@ -25,58 +21,26 @@ static bool is_wanted(Pattern p)
         || p == PATTERN_POOL_LRN_DX;
 }
 
-// The text of one kernel, to be free()d; fills k.
-static char *text_of(SmallNet *s, const Target *target, Group *g, Kern *k)
+static const char *text_of(SmallNet *s, const Target *target, Group *g, Kern *k)
 {
-    char *text = NULL;
-    size_t size = 0;
-    char fault[PROGRAM_ERROR] = "";
-    Program program = { 0 };
-    Emit e = { .arena = &s->arena, .program = &program, .target = target, .graph = s->g, .err = fault,
-               .index = "int", .lanes = target->vector, .text = open_memstream(&text, &size) };
-    *k = (Kern){ .group = g, .title = "test", .what = "test", .symbol = "k1" };
-    head_unit(&e);
-    const Body *body = kernel_emit(&e, k);
-    fclose(e.text);
-    if (!body)
-        fail_msg("%s: %s", s->g->name, fault);
+    const char *name;
+    const char *text = cuda_text(&s->arena, s->g, g, target, k, &name);
     for (int b = 0; cuda_bodies[b].name; b++)
-        runs[b] += cuda_bodies + b == body;
+        runs[b] += !strcmp(cuda_bodies[b].name, name);
     return text;
 }
 
-static void check_compiles(const char *text, const Node *root, const char *arch)
-{
-    NvrtcOutput out;
-    Report r;
-    NvrtcStatus status = nvrtc_compile(&nvrtc, text, "test.cu", arch, NULL, &out, err);
-    assert_true(status == NVRTC_MADE || status == NVRTC_REFUSED);
-    assert_true(report_read(&r, out.log));
-    if (status == NVRTC_REFUSED || r.message_count) {
-        report_print(&r, stderr, true, false);
-        fail_msg("%s: NVRTC has something to say", root->name);
-    }
-    const ReportKernel *k = report_kernel(&r, "k1");
-    assert_non_null(k);
-    if (k->spill_stores || k->spill_loads || k->stack)
-        fail_msg("%s for %s: %d bytes of spills, a frame of %d", root->name, arch, k->spill_stores, k->stack);
-    report_close(&r);
-    nvrtc_output_close(&out);
-}
-
-static void check_group(SmallNet *s, const Target *target, Group *g, const char *arch)
+static void check_group(SmallNet *s, const Target *target, Group *g)
 {
     Kern k, again;
-    char *text = text_of(s, target, g, &k), *same = text_of(s, target, g, &again);
-    assert_string_equal(text, same);
+    const char *text = text_of(s, target, g, &k);
+    assert_string_equal(text, text_of(s, target, g, &again));
     assert_true(k.threads % 32 == 0 && k.grid.x > 0 && k.bytes > 0 && k.shared <= 48 * 1024);
     if (has_nvrtc)
-        check_compiles(text, g->root, arch);
-    free(text);
-    free(same);
+        cuda_text_compiles(&nvrtc, text, target, g->root->name);
 }
 
-static void run_net(unsigned seed, const Target *target, const char *arch)
+static void run_net(unsigned seed, const Target *target)
 {
     SmallNet s = { 0 };
     if (setjmp(s.exhausted))
@@ -92,7 +56,7 @@ static void run_net(unsigned seed, const Target *target, const char *arch)
         fail_msg("%s: refused", name);
     for (int i = 0; i < s.g->group_count; i++)
         if (is_wanted(s.g->groups[i]->pattern))
-            check_group(&s, target, s.g->groups[i], arch);
+            check_group(&s, target, s.g->groups[i]);
     arena_close(&s.arena);
 }
 
@@ -100,14 +64,10 @@ static void test_random_nets(void **state)
 {
     (void)state;
     static const Element precisions[] = { ELEMENT_FLOAT, ELEMENT_TF32, ELEMENT_BF16 };
-    has_nvrtc = nvrtc_find(&nvrtc, err);
-    if (!has_nvrtc)
-        print_message("nothing is compiled: %s\n", err);
-    else if (!nvrtc_load(&nvrtc, err))
-        fail_msg("%s", err);
+    has_nvrtc = cuda_open_nvrtc(&nvrtc);
     for (unsigned i = 0; i < NETS; i++) {
         const char *arch = i % 2 && nvrtc.major >= 12 ? "sm_90a" : "sm_80";
-        run_net(i, target_with(target_find(arch), precisions[i % 3]), arch);
+        run_net(i, target_with(target_find(arch), precisions[i % 3]));
     }
     for (int b = 0; cuda_bodies[b].name; b++)
         if (is_wanted(cuda_bodies[b].pattern)) {
@@ -153,7 +113,7 @@ static void test_bytes(void **state)
         if (!forward && !back)
             continue;
         Kern k;
-        free(text_of(&s, t.target, g, &k));
+        text_of(&s, t.target, g, &k);
         double least = forward ? 4 * map + 5 * pooled : 8 * map + 5 * pooled;
         print_message("%s: %.1f MB, at least %.1f\n", g->root->name, (double)k.bytes / 1e6, least / 1e6);
         assert_true((double)k.bytes >= least && (double)k.bytes <= 1.06 * least);

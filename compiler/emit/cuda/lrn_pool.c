@@ -41,22 +41,22 @@ static int64_t ring_bytes(const Node *pool, const Tile *t, int lanes)
            * (int64_t)sizeof(float);
 }
 
-// Columns and channels: the tile that fits and reads the least twice; the larger one of equals.
+// Columns and channels: the tiles that fit and read the least twice; the fewer ones of equals.
 static Tile choose_width(const Node *lrn, const Node *pool)
 {
     LrnWalk walk = cuda_lrn_walk(lrn);
     const Window *w = &pool->attr.pool.window;
     int64_t blocks = cuda_map_blocks(lrn, walk.lanes);
     Tile best = { 0 };
-    for (int64_t columns = 1; columns <= pool->shape.w; columns++)
+    for (int64_t across = 1; across <= pool->shape.w; across++)
         for (int64_t tiles = 1; tiles <= blocks; tiles++) {
-            Tile t = { 1, columns, ceil_div(blocks, tiles), 0 };
+            Tile t = { 1, ceil_div(pool->shape.w, across), ceil_div(blocks, tiles), 0 };
             if (ring_bytes(pool, &t, walk.lanes) > CUDA_SHARED_BYTES)
                 continue;
-            t.again = (double)seen_by_tiles(pool->shape.w, columns, w->kernel_w, w->stride_w, w->pad_left,
+            t.again = (double)seen_by_tiles(pool->shape.w, t.columns, w->kernel_w, w->stride_w, w->pad_left,
                                             lrn->shape.w) / (double)lrn->shape.w
-                      * (double)(blocks + 2 * (tiles - 1) * walk.side) / (double)blocks;
-            if (!best.blocks || t.again <= best.again)
+                      * (double)(blocks + 2 * (tiles - 1) * walk.near) / (double)blocks;
+            if (!best.blocks || t.again < best.again)
                 best = t;
             break;                                           // more tiles read more twice
         }
@@ -127,8 +127,7 @@ bool cuda_pool_lrn_dx_takes(const Emit *e, const Group *g)
     (void)e;
     const Node *pool = g->root, *lrn = g->nodes[1];
     return cuda_is_map(lrn) && cuda_same_blocks(lrn, pool->in[0]) && cuda_same_blocks(lrn, pool->forward)
-        && cuda_same_blocks(lrn, lrn->in[1]) && cuda_places_fit(pool)
-        && cuda_lrn_dx_shared(lrn) <= CUDA_SHARED_BYTES;
+        && cuda_same_blocks(lrn, lrn->in[1]) && cuda_places_fit(pool) && cuda_lrn_dx_fits(lrn);
 }
 
 bool cuda_pool_lrn_dx_emit(Emit *e, Kern *k)
@@ -140,7 +139,7 @@ bool cuda_pool_lrn_dx_emit(Emit *e, Kern *k)
     kern_read(k, lrn->in[1]);
     kern_read_operands(k);
     kern_write_outputs(k);
-    cuda_launch_vectors(k, lrn, lanes, cuda_lrn_dx_shared(lrn));
+    cuda_lrn_dx_launch(k, lrn);
     k->reason = "the gradient of the normalised map is gathered where it is needed";
     cuda_map_open(e, k, lanes, "neighbouring pixels", "some channels of one pixel");
     head_define(e, "GRADIENT(t, n, b, y, x)", "pool_gather(t, n, b, y, x)");

@@ -16,7 +16,7 @@ int64_t cuda_map_blocks(const Node *n, int lanes);
 bool cuda_same_blocks(const Node *a, const Node *b);
 // Vectors of `lanes` channels of the whole tensor, and a launch with one thread for each of them.
 int64_t cuda_vectors(const Node *n, int lanes);
-void cuda_launch_vectors(Kern *k, const Node *n, int lanes, int64_t shared);
+void cuda_launch_vectors(Kern *k, const Node *n, int lanes, int threads, int64_t shared);
 // cuda_open, and RESIDENT, the blocks that a multiprocessor is to hold: without it ptxas saves registers
 // for more of them at the cost of spills.
 void cuda_map_open(Emit *e, const Kern *k, int lanes, const char *block, const char *thread);
@@ -28,18 +28,19 @@ bool cuda_pool_window(Emit *e, const Kern *k, const Node *pool);
 bool cuda_pool_gather(Emit *e, const Kern *k, const Node *dx);
 
 // How normalisation walks the channels (emit/cuda/lrn.c): blocks of `lanes` of them, of which a window
-// reaches into `side` on either side.
+// reaches into `near` on either side.
 typedef struct {
     bool    is_blocks;             // lrn_blocks.cu; false: lrn_slots.cu, one lane
     int     lanes;
-    int64_t side;
+    int64_t near;
 } LrnWalk;
 LrnWalk cuda_lrn_walk(const Node *n);
 // K, ALPHA, SLOPE, POWER, INVERSE.
 void cuda_lrn_numbers(Emit *e, const LrnAttr *a);
 // Head and body of lrn_denominator and lrn_sum_near; x is argument `arg`.
 bool cuda_lrn_near(Emit *e, const Node *n, const Node *x, int arg);
-// What lrn_dx.cu needs beside GRADIENT, and the body; the launch's shared memory.
+// The launch of lrn_dx.cu; what it needs beside GRADIENT, and the body.
+bool cuda_lrn_dx_fits(const Node *n);
+void cuda_lrn_dx_launch(Kern *k, const Node *n);
 bool cuda_lrn_dx(Emit *e, const Kern *k, const Node *n);
-int64_t cuda_lrn_dx_shared(const Node *n);
 #endif

@@ -21,16 +21,17 @@ int64_t cuda_vectors(const Node *n, int lanes)
     return n->shape.n * n->shape.h * n->shape.w * cuda_map_blocks(n, lanes);
 }
 
-void cuda_launch_vectors(Kern *k, const Node *n, int lanes, int64_t shared)
+void cuda_launch_vectors(Kern *k, const Node *n, int lanes, int threads, int64_t shared)
 {
-    cuda_launch(k, cuda_blocks(cuda_vectors(n, lanes), MAP_THREADS), 1, 1, MAP_THREADS, shared);
+    cuda_launch(k, cuda_blocks(cuda_vectors(n, lanes), threads), 1, 1, threads, shared);
     k->bytes = cuda_argument_bytes(k);
 }
 
 void cuda_map_open(Emit *e, const Kern *k, int lanes, const char *block, const char *thread)
 {
     cuda_open(e, k, lanes, block, thread);
-    head_constant(e, "RESIDENT", lanes > 4 ? 2 : 4);
+    int threads = lanes > 4 ? 512 : 1024;
+    head_constant(e, "RESIDENT", k->threads < threads ? threads / k->threads : 1);
 }
 
 bool cuda_pool_is_max(const Node *n) { return n->op == OP_MAX_POOL || n->op == OP_MAX_POOL_DX; }
@@ -87,7 +88,7 @@ bool cuda_pool_emit(Emit *e, Kern *k)
     if (n->places)
         kern_write_places(k, n);
     int y = kern_write_outputs(k);
-    cuda_launch_vectors(k, n, lanes, 0);
+    cuda_launch_vectors(k, n, lanes, MAP_THREADS, 0);
     k->reason = "one pass; what windows share is in the caches";
     cuda_map_open(e, k, lanes, "neighbouring pooled pixels", "some channels of one pooled pixel");
     head_constant(e, "COUNT", cuda_vectors(n, lanes));
@@ -115,7 +116,7 @@ bool cuda_pool_dx_emit(Emit *e, Kern *k)
         kern_read_places(k, n->forward);
     kern_read_operands(k);
     int y = kern_write_outputs(k);
-    cuda_launch_vectors(k, n, lanes, 0);
+    cuda_launch_vectors(k, n, lanes, MAP_THREADS, 0);
     k->reason = "every gradient is gathered and written once";
     cuda_map_open(e, k, lanes, "neighbouring pixels of the map", "some channels of one pixel");
     head_constant(e, "COUNT", cuda_vectors(n, lanes));
