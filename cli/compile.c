@@ -2,6 +2,7 @@
 // long each stage took, and writes every kernel text and the program into a folder.
 #include "cli/cuda.h"
 #include "cli/run.h"
+#include "emit/cuda/plan.h"
 #include "base/text.h"
 #include "runtime/cpu/compile.h"
 #include <errno.h>
@@ -70,6 +71,32 @@ static bool write_plan(const Program *p, const char *folder)
     return finish(f, "program.txt");
 }
 
+static bool is_first_with_plan(const Program *p, int sequence, int launch)
+{
+    const char *plan = p->sequences[sequence].launches[launch].plan;
+    for (int s = 0; s <= sequence; s++)
+        for (int i = 0; i < (s == sequence ? launch : p->sequences[s].launch_count); i++)
+            if (!strcmp(p->sequences[s].launches[i].plan, plan))
+                return false;
+    return *plan != 0;
+}
+
+// The rows of a plan file that gives the same program, each once.
+static bool write_tiles(const Program *p, const char *folder)
+{
+    FILE *f = create(folder, "plan.txt");
+    if (!f)
+        return false;
+    fputs(PLAN_FIRST_LINE, f);
+    for (int s = 0; s < p->sequence_count; s++)
+        for (int i = 0; i < p->sequences[s].launch_count; i++) {
+            const Launch *l = &p->sequences[s].launches[i];
+            if (is_first_with_plan(p, s, i))
+                fprintf(f, "%s   # %s\n", l->plan, l->limiter);
+        }
+    return finish(f, "plan.txt");
+}
+
 static bool write_all(const Program *p, const char *folder)
 {
     if (!make_folder(folder))
@@ -77,6 +104,8 @@ static bool write_all(const Program *p, const char *folder)
     for (int i = 0; i < p->unit_count; i++)
         if (!write_unit(&p->units[i], folder))
             return false;
+    if (cuda_is_for(p) && !write_tiles(p, folder))
+        return false;
     return write_program(p, folder) && write_plan(p, folder);
 }
 
@@ -200,7 +229,7 @@ int verb_compile(int argc, char **argv)
     bool json = false;
     Option options[] = {
         { "output", OPTION_TEXT, &folder, "DIR", "a folder for kernel texts and program, also -o", "none" },
-        WITH_NET(&o.net), WITH_TARGET(&o.target), WITH_BATCH(&o.batch), WITH_SET(&o.set),
+        WITH_NET(&o.net), WITH_TARGET(&o.target), WITH_PLAN(&o.plan), WITH_BATCH(&o.batch), WITH_SET(&o.set),
         SHOW_JSON(&json), SHOW_COLOUR(&o.colour),
         { "no-fuse", OPTION_FLAG, &o.no_fuse, NULL, "every node in a kernel of its own", "off" },
     };

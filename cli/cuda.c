@@ -2,6 +2,7 @@
 #include "cli/cuda.h"
 #include "cli/verb.h"
 #include "runtime/cuda/occupancy.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,10 +24,13 @@ const char *cuda_arch(const KernelUnit *unit, char to[CUDA_ARCH])
 static void name_sources(const Program *p, Report *r)
 {
     for (int i = 0; i < r->message_count; i++) {
-        int source = -1, end = 0;
         const char *file = r->messages[i].file;
-        if (file && sscanf(file, "source-%d.net%n", &source, &end) == 1 && end > 0 && !file[end]
-            && source >= 0 && source < p->source_count)
+        size_t prefix = strlen("source-");
+        char *end;
+        if (!file || strncmp(file, "source-", prefix) || !isdigit((unsigned char)file[prefix]))
+            continue;
+        long source = strtol(file + prefix, &end, 10);
+        if (!strcmp(end, ".net") && source < p->source_count)
             r->messages[i].file = p->sources[source].path;
     }
 }

@@ -34,6 +34,8 @@ typedef struct {
 #define WITH_TARGET(v)  { "target", OPTION_TEXT, v, "TARGET", \
                           "cpu:sse2|avx2|avx512|neon, cuda:sm_80|86|89|90a[:fp32|bf16]", \
                           "this machine's best" }
+#define WITH_PLAN(v)    { "plan", OPTION_TEXT, v, "FILE", "tiles of CUDA kernels, over the cost model's", \
+                          "none" }
 #define WITH_BATCH(v)   { "batch", OPTION_COUNT, v, "N", "images a step", "the file's" }
 #define WITH_STEPS(v)   { "steps", OPTION_COUNT, v, "N", "stop after so many steps", "the file's" }
 #define WITH_SET(v)     { "set", OPTION_PAIR, v, "NAME=VALUE", "put a setting over the file's", "none" }

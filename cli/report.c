@@ -8,7 +8,8 @@
 static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const char *stop_after)
 {
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
-                               .target = o->target, .stop_after = stop_after, .modes = modes };
+                               .target = o->target, .plan = o->plan, .stop_after = stop_after,
+                               .modes = modes };
     bool made = compile_file(c, &options, o->path);
     diag_print(&c->diag, stderr, options_colour(o->colour, stderr));
     if (made)

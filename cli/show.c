@@ -37,6 +37,7 @@ int verb_show(int argc, char **argv)
     ShowOptions o = { .seed = 1 };
     Option options[] = {
         SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net), WITH_TARGET(&o.target),
+        WITH_PLAN(&o.plan),
         WITH_BATCH(&o.batch), WITH_SEED(&o.seed), WITH_SET(&o.set),
         { "after", OPTION_TEXT, &o.after, "PASS", "the graph after this pass (show graph)", "all passes" },
         { "mode", OPTION_TEXT, &o.mode, "MODE", "train, test or predict (show graph)", "train" },

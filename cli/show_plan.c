@@ -3,6 +3,7 @@
 #include "cli/report.h"
 #include "cli/verb.h"
 #include "look/plan.h"
+#include "look/why.h"
 
 static void print_json(const Compilation *c, const Plan *plan, FILE *out)
 {
@@ -20,7 +21,8 @@ static void print_json(const Compilation *c, const Plan *plan, FILE *out)
         report_json_text("target", p->devices[d].target, out);
         fprintf(out, ", \"bytes\": %lld}", (long long)plan->memory[d]);
     }
-    fputs("\n  ]\n}\n", out);
+    fprintf(out, "\n  ],\n  \"predicted_us\": %.3f,\n  \"roofline_us\": %.3f\n}\n", 1e6 * plan->seconds,
+            1e6 * plan->roofline);
 }
 
 static void print_text(const Compilation *c, const ShowOptions *o, const Plan *plan, FILE *out)
@@ -45,6 +47,22 @@ static void print_text(const Compilation *c, const ShowOptions *o, const Plan *p
                 p->devices[d].target);
 }
 
+// GPU: what the step is predicted to take, and each launch with its limiter and why it is as it is.
+static void print_prediction(Compilation *c, const About *about, const Plan *plan, FILE *out)
+{
+    Why why = look_why(c, about);
+    fprintf(out, "  predicted          %.1f us a step; at the roofline %.1f us, %.0f %%\n",
+            1e6 * plan->seconds, 1e6 * plan->roofline, 100 * plan->roofline / plan->seconds);
+    for (int i = 0; i < why.kernel_count; i++) {
+        const Launch *l = why.kernels[i].launch;
+        fprintf(out, "%9.1f us  %-18s ", 1e6 * l->seconds, l->limiter);
+        report_safe(l->title, out);
+        fputs("\n                                  ", out);
+        report_safe(l->reason, out);
+        fputc('\n', out);
+    }
+}
+
 static int print_plan(Compilation *c, const ShowOptions *o, FILE *out)
 {
     About about = about_read(o->about);
@@ -53,6 +71,8 @@ static int print_plan(Compilation *c, const ShowOptions *o, FILE *out)
         print_json(c, &plan, out);
     else
         print_text(c, o, &plan, out);
+    if (!o->json && plan.seconds > 0)
+        print_prediction(c, &about, &plan, out);
     return EXIT_OK;
 }
 

@@ -1,6 +1,8 @@
 // The whole way: file -> AST -> graphs -> passes -> program. Owns the arena of a compilation and
 // is the only place that knows what happens when memory runs out.
 #include "compile.h"
+#include "emit/cuda/plan.h"
+#include "front/files.h"
 #include <string.h>
 #include <time.h>
 
@@ -62,8 +64,20 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *t
     return true;
 }
 
-static bool make_program(Compilation *c, const Target *target)
+// The plan of the options, if they name one. False when something was reported.
+static bool read_plan(Compilation *c, const CompileOptions *o, const CudaPlan **plan)
 {
+    int length = 0;
+    *plan = NULL;
+    if (!o->plan)
+        return true;
+    const char *text = file_read(&c->arena, &c->diag, o->plan, NO_SPAN, &length);
+    return text && (*plan = plan_read(&c->arena, &c->diag, o->plan, text, length)) != NULL;
+}
+
+static bool make_program(Compilation *c, const CompileOptions *o, const Target *target)
+{
+    const CudaPlan *plan;
     Graph *graphs[3];
     int count = 0;
     for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++)
@@ -71,7 +85,9 @@ static bool make_program(Compilation *c, const Target *target)
             graphs[count++] = c->graphs[mode];
     if (count == 0)
         return fail(c, "nothing to compile was asked for");
-    c->program = emit_program(graphs, count, &c->recipe, target, &c->arena, c->err);
+    if (!read_plan(c, o, &plan))
+        return false;
+    c->program = emit_program(graphs, count, &c->recipe, target, plan, &c->arena, c->err);
     return c->program != NULL;
 }
 
@@ -89,7 +105,7 @@ static bool compile(Compilation *c, const CompileOptions *o, const char *path)
         return false;
     if (!make_graphs(c, o, target, &last))
         return false;
-    bool made = o->stop_after || make_program(c, target);
+    bool made = o->stop_after || make_program(c, o, target);
     take_time(&c->times.emit, &last);
     return made;
 }

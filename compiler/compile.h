@@ -9,6 +9,7 @@ typedef struct {
     FrontOptions front;
     const char  *target;           // "avx2", ...; NULL: this machine's best
     bool         no_fuse, no_fuse_update, no_memory_reuse;
+    const char  *plan;             // a plan file for a GPU's tiles, or NULL
     const char  *stop_after;       // a pass: leaves the graph as it is after it, makes no program
     unsigned     modes;            // 1 << GRAPH_TRAIN | ...: which sequences to make
 } CompileOptions;

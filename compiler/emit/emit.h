@@ -6,9 +6,12 @@
 #include "ir/target.h"
 #include "program/program.h"
 
+struct CudaPlan;
+
 // The graphs (train, test, predict; at least one) have been through all passes for `target` and
 // share their params. Everything lives in `arena`. NULL with `err` filled when something cannot be
 // made; that is never the user's fault.
+// `plan` says which tiles contractions get on a GPU (emit/cuda/plan.h); NULL: the cost model does.
 Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, const Target *target,
-                      Arena *arena, char err[PROGRAM_ERROR]);
+                      const struct CudaPlan *plan, Arena *arena, char err[PROGRAM_ERROR]);
 #endif

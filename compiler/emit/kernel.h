@@ -28,6 +28,7 @@ typedef struct Emit {
     const Graph     *graph;        // the one being emitted
     FILE            *text;         // of the current unit
     char            *err;          // PROGRAM_ERROR bytes
+    const struct CudaPlan *plan;   // CUDA: tiles that somebody chose, or NULL
     const char      *index;        // the type of offsets in kernel texts: "long"; on GPUs "int"
                                    // wherever no tensor is too large for it
     int              lanes;        // floats of a `real`: target->vector on CPUs, by kernel on GPUs
@@ -54,6 +55,8 @@ typedef struct {
     int64_t      shared;           // CUDA: bytes of dynamic shared memory
     int64_t      bytes;            // compulsory traffic; flops are added up from the ops
     const char  *reason;           // why this body, these tiles
+    double       seconds;          // CUDA: predicted; 0: by its bytes
+    const char  *limiter, *plan;   // CUDA: as in Launch; NULL: DRAM, none
 } Kern;
 
 // One way to compute groups of one pattern. The first in the table that takes a group wins.

@@ -1,5 +1,6 @@
 // Groups into launches: a kernel text for each (shared where two groups need the same), arguments,
 // costs; and the commands that run them.
+#include "emit/cuda/tiles.h"
 #include "emit/maker.h"
 #include "base/text.h"
 #include <ctype.h>
@@ -144,7 +145,7 @@ static int make_kernel(Maker *m, const Graph *g, Kern *k)
         return -1;
     }
     Emit e = { .arena = m->arena, .program = m->program, .target = m->target, .graph = g,
-               .text = out, .err = m->err, .index = m->index, .lanes = m->target->vector };
+               .text = out, .err = m->err, .index = m->index, .plan = m->plan, .lanes = m->target->vector };
     const Body *body = kernel_emit(&e, k);
     fclose(out);
     char *kept = arena_copy(m->arena, text, size);
@@ -195,6 +196,14 @@ static void symbol_word(const Maker *m, const Group *group, char word[48])
             *c = '_';
 }
 
+static void predict(const Maker *m, const Kern *k, Launch *l)
+{
+    bool cuda = m->target->kind == TARGET_CUDA;
+    l->seconds = k->seconds > 0 || !cuda ? k->seconds : cuda_seconds_of_bytes(m->target, (double)k->bytes);
+    l->limiter = k->limiter ? k->limiter : cuda ? cuda_limiter_name(LIMIT_DRAM) : "";
+    l->plan = k->plan ? k->plan : "";
+}
+
 static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, Launch *l)
 {
     const Graph *g = t->graph;
@@ -218,6 +227,7 @@ static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, Lau
     l->grid = k.grid;
     l->flops = flops_of(group);
     l->bytes = k.bytes;
+    predict(m, &k, l);
     l->title = k.title;
     l->layer = layer_of(group->root);
     l->phase = phase_of(group);

@@ -21,6 +21,7 @@ typedef struct {
     const Target *target;
     char            *err;          // PROGRAM_ERROR bytes
     const char      *index;        // see Emit
+    const struct CudaPlan *plan;   // see Emit
     int64_t          region[GRAPH_DEVICES];    // where the value region of each device starts
     int              state[GRAPH_DEVICES];     // tensor of each device's StepState
     GraphTensors     tensors[3];               // by place in the list of graphs

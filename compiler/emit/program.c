@@ -38,14 +38,14 @@ static void list_sources(Maker *m, const Graph *g)
 }
 
 Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, const Target *target,
-                      Arena *arena, char err[PROGRAM_ERROR])
+                      const struct CudaPlan *plan, Arena *arena, char err[PROGRAM_ERROR])
 {
     if (!same_params(graphs, count, err))
         return NULL;
     Program *p = ARENA_NEW(arena, Program);
     p->net = graphs[0]->name;
     p->recipe = *recipe;
-    Maker m = { .arena = arena, .program = p, .target = target, .err = err,
+    Maker m = { .arena = arena, .program = p, .target = target, .err = err, .plan = plan,
                 .index = index_type(graphs, count, target) };
     list_sources(&m, graphs[0]);
     if (!make_devices(&m, graphs[0]) || !make_params(&m, graphs, count) ||

@@ -1,5 +1,6 @@
 // Buffers and totals of the first sequence.
 #include "look/plan.h"
+#include "emit/cuda/tiles.h"
 #include "look/why.h"
 #include <string.h>
 
@@ -65,12 +66,16 @@ static void add_launches(Compilation *c, const Why *why, Plan *plan)
 {
     bool *seen = ARENA_ARRAY(&c->arena, bool, c->program->kernel_count + 1);
     plan->launches = why->kernel_count;
+    const Target *target = target_find(c->program->devices[0].target);
     for (int i = 0; i < why->kernel_count; i++) {
         const Launch *l = why->kernels[i].launch;
         plan->kernels += !seen[l->kernel];
         seen[l->kernel] = true;
         plan->flops += l->flops;
         plan->bytes += l->bytes;
+        plan->seconds += l->seconds;
+        if (target && target->kind == TARGET_CUDA)
+            plan->roofline += cuda_roofline_seconds(target, (double)l->flops, (double)l->bytes);
     }
     for (int i = 0; i < why->copy_count; i++) {
         const Copy *copy = why->copies[i].copy;

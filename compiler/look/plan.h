@@ -19,6 +19,7 @@ typedef struct {
     int     kernels, launches;                 // texts; launches of the first sequence
     int64_t flops, bytes;                      // of all launches
     int64_t copied_forward, copied_backward;   // bytes of a step
+    double  seconds, roofline;                 // GPU: predicted for a step, and what it could be
     int64_t memory[PROGRAM_DEVICES];           // bytes; of a layer: its buffers, shared ones included
 } Plan;
 

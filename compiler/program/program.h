@@ -133,6 +133,9 @@ typedef struct {
     int64_t     items;             // CUDA: blocks, the product of the grid
     Grid        grid;              // CUDA
     int64_t     flops, bytes;      // of all items; bytes: compulsory traffic
+    double      seconds;           // CUDA: predicted; 0 on CPUs
+    const char *limiter;           // CUDA: what keeps it from being faster: "DRAM"; else ""
+    const char *plan;              // CUDA: its row of a plan file (emit/cuda/plan.h); "": it has none
     const char *title;             // "conv3 forward: conv 3x3 + bias + relu [part 0 of 2]"
     const char *layer;             // "conv3"; "" for the loss
     const char *phase;             // "forward", "input gradient", "weight gradient", "update"

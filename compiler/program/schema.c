@@ -90,6 +90,7 @@ RECORD(record_launch, Launch,
     INT(Launch, kernel), INTS(Launch, tensors, tensor_count), INT(Launch, writes),
     WORD(Launch, item_kind, item_kinds), LONG(Launch, items),
     PART(Launch, grid, record_grid), LONG(Launch, flops), LONG(Launch, bytes),
+    REAL(Launch, seconds), TEXT(Launch, limiter), TEXT(Launch, plan),
     TEXT(Launch, title), TEXT(Launch, layer), TEXT(Launch, phase),
     ARRAY(Launch, places, place_count, record_place), TEXT(Launch, reason));
 RECORD(record_command, Command,

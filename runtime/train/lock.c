@@ -41,6 +41,7 @@ static bool is_current(const RunLock *l)
 bool lock_take(RunLock *l, const char *folder, char err[LOCK_ERROR])
 {
     snprintf(l->path, sizeof l->path, "%s%srun.lock", folder ? folder : "", folder ? "/" : "");
+    l->file = -1;
     do {
         l->file = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (l->file < 0)

@@ -122,7 +122,8 @@ static void faults_of_plans_are_told(void **state)
         { PLAN_FIRST_LINE ROW("cuda:sm_80", "n,k", "64x64x32 warps 32x32 stages 3"), "E601", 2 },
         { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "64x64x32 warps 48x32 stages 3"), "E602", 2 },
         { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "256x256x32 warps 64x64 stages 9"), "E602", 2 },
-        { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "0x64x32 warps 0x32 stages 3"), "E602", 2 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "0x64x32 warps 0x32 stages 3"), "E601", 2 },
+        { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "64x64x99999999999 warps 32x32 stages 3"), "E601", 2 },
         { PLAN_FIRST_LINE ROW("cuda:sm_80", "k,k", "64x64x32 warps 32x32 stages 3") "\n"
           ROW("cuda:sm_80", "k,k", "64x64x32 warps 32x32 stages 2") "\n", "E603", 3 },
     };

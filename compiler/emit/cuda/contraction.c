@@ -1,6 +1,7 @@
 // In: a contraction described. Out: its kernel, the head above places.cu, operands.cu, a result and
 // contraction.cu or contraction_fma.cu.
 #include "emit/cuda/contraction.h"
+#include "emit/cuda/plan.h"
 #include <inttypes.h>
 
 enum { LANES = 2 };                // neighbouring columns that a thread has
@@ -44,13 +45,13 @@ static double unique_bytes(const Kern *k)
     return sum;
 }
 
-static CudaChoice choose(const Emit *e, const Kern *k, const Contraction *c)
+static CudaChoice choose(const Emit *e, const Kern *k, const Contraction *c, bool *from_plan)
 {
     CudaProblem p = c->problem;
     p.unique_bytes = unique_bytes(k);
     p.epilogue_bytes = (p.unique_bytes - bytes_of(c->a) - bytes_of(c->b))
                      / ((double)p.m * (double)p.n * p.groups);
-    return choose_tile(e->target, &p);
+    return plan_choose(e->plan, e->target, &p, from_plan);
 }
 
 // --- the head -----------------------------------------------------------------------------------
@@ -121,21 +122,37 @@ static bool print_result(Emit *e, const Kern *k, const Contraction *c)
     return head_body(e, "cuda/result_update.cu");
 }
 
+static const char *tile_text(const Emit *e, const CudaPrice *price)
+{
+    const CudaTile *t = &price->tile;
+    return arena_printf(e->arena, "tile %d x %d x %d, warps %d x %d, %d stages, split %d: %.1f us", t->m,
+                        t->n, t->k, t->warp_m, t->warp_n, t->stages, t->split, price->seconds * 1e6);
+}
+
+// Why this tile: its price and limiter, and what comes next.
+static void explain(const Emit *e, Kern *k, const CudaProblem *p, const CudaChoice *c, bool from_plan)
+{
+    k->seconds = c->best.seconds;
+    k->limiter = cuda_limiter_name(c->best.limiter);
+    k->plan = plan_row(e->arena, e->target, p, &c->best.tile);
+    k->reason = arena_printf(e->arena, "%s, limited by %s; %s %s", tile_text(e, &c->best), k->limiter,
+                             from_plan ? "as the plan says, the model would take" : "then",
+                             tile_text(e, &c->second));
+}
+
 bool contraction_emit(Emit *e, Kern *k, const Contraction *c)
 {
     int a, b;
     add_arguments(k, c, &a, &b);
-    CudaChoice choice = choose(e, k, c);
+    bool from_plan;
+    CudaChoice choice = choose(e, k, c, &from_plan);
     const CudaTile *t = &choice.best.tile;
     const CudaProblem *p = &c->problem;
     bool is_float = e->target->matrix == ELEMENT_FLOAT;
     int64_t tiles = (p->m + t->m - 1) / t->m * ((p->n + t->n - 1) / t->n) * (p->groups / c->classes);
     cuda_launch(k, tiles, 1, t->split * c->classes, tile_threads(t), tile_shared_bytes(e->target, p, t));
     k->bytes = (int64_t)unique_bytes(k);
-    k->reason = arena_printf(e->arena, "tiles of %d x %d x %d, warps of %d x %d, %d stages: %.1f us, "
-                             "limited by %s",
-                             t->m, t->n, t->k, t->warp_m, t->warp_n, t->stages, choice.best.seconds * 1e6,
-                             cuda_limiter_name(choice.best.limiter));
+    explain(e, k, p, &choice, from_plan);
     const char *block = arena_printf(e->arena, "%d x %d of %" PRId64 " x %" PRId64 " %s", t->m, t->n, p->m,
                                      p->n, c->what);
     cuda_open(e, k, LANES, block, "pairs of neighbouring columns");

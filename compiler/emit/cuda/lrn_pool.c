@@ -1,5 +1,6 @@
 // Heads of normalisation with the max pooling behind it, and of both gradients in one pass, on GPUs.
 #include "emit/cuda/maps.h"
+#include <assert.h>
 
 // Blocks that keep the memory of a large GPU busy: strips are as high as leaves so many.
 enum { WANTED_BLOCKS = 512 };
@@ -13,7 +14,12 @@ typedef struct {
 
 static const Node *pool_of(const Group *g) { return g->nodes[1]; }
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    assert(b > 0);
+    return (a + b - 1) / b;
+}
+
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 

@@ -1,5 +1,6 @@
 // In: strides of a tensor, a window. Out: the functions by which a contraction finds its operands.
 #include "emit/cuda/places.h"
+#include <assert.h>
 #include <inttypes.h>
 
 enum { CLASSES_MOST = AXIS_CLASSES * AXIS_CLASSES, BITS_SPARE = 1 };    // places.cu keeps one bit, EDGE
@@ -52,6 +53,7 @@ int windows_bits(const Windows *w)
 
 void map_by_class(Emit *e, const char *name, const int64_t *values, int classes)
 {
+    assert(classes > 0);
     bool differ = false;
     for (int i = 1; i < classes; i++)
         differ = differ || values[i] != values[0];

@@ -1,6 +1,8 @@
 // Plan files, read and written.
 #include "emit/cuda/plan.h"
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TARGET_NAME = 40, MOST_LINE = 300 };
@@ -32,20 +34,81 @@ const char *plan_row(Arena *arena, const Target *target, const CudaProblem *p, c
                         t->warp_n, t->stages, t->split);
 }
 
-// True if the line is a row and nothing but a row.
-static bool scan_row(const char *line, char target[TARGET_NAME], char along[2], CudaProblem *p, CudaTile *t)
+// What is left of a line; NULL once it was something else than was looked for.
+typedef struct { const char *at; } Scan;
+
+static void skip_blanks(Scan *s)
 {
-    int end = 0;
-    int found = sscanf(line, " %39s %" SCNd64 "x%" SCNd64 "x%" SCNd64 " groups %d along %c,%c : "
-                       "tile %dx%dx%d warps %dx%d stages %d split %d %n", target, &p->m, &p->n, &p->k,
-                       &p->groups, &along[0], &along[1], &t->m, &t->n, &t->k, &t->warp_m, &t->warp_n,
-                       &t->stages, &t->split, &end);
-    if (found != 14 || line[end])
-        return false;
-    p->a_along_k = along[0] == 'k';
-    p->b_along_k = along[1] == 'k';
-    return (p->a_along_k || along[0] == 'm') && (p->b_along_k || along[1] == 'n') && p->m > 0 && p->n > 0
-        && p->k > 0 && p->groups > 0;
+    if (s->at)
+        s->at += strspn(s->at, " \t");
+}
+
+static void scan_word(Scan *s, const char *word)
+{
+    skip_blanks(s);
+    size_t length = strlen(word);
+    s->at = s->at && !strncmp(s->at, word, length) ? s->at + length : NULL;
+}
+
+static int64_t scan_number(Scan *s)
+{
+    skip_blanks(s);
+    char *end = NULL;
+    errno = 0;
+    long long value = s->at && *s->at >= '0' && *s->at <= '9' ? strtoll(s->at, &end, 10) : 0;
+    s->at = end && !errno && value > 0 && value <= INT32_MAX ? end : NULL;
+    return value;
+}
+
+// 'k', or the other letter.
+static bool scan_along_k(Scan *s, char other)
+{
+    skip_blanks(s);
+    char found = s->at ? *s->at : 0;
+    s->at = found == 'k' || (found && found == other) ? s->at + 1 : NULL;
+    return found == 'k';
+}
+
+static void scan_target(Scan *s, char target[TARGET_NAME])
+{
+    skip_blanks(s);
+    size_t length = strcspn(s->at, " \t");
+    snprintf(target, TARGET_NAME, "%.*s", (int)length, s->at);
+    s->at = length < TARGET_NAME ? s->at + length : NULL;
+}
+
+static void scan_numbers(Scan *s, const char *word, int count, int *const to[])
+{
+    scan_word(s, word);
+    for (int i = 0; i < count; i++) {
+        if (i)
+            scan_word(s, "x");
+        *to[i] = (int)scan_number(s);
+    }
+}
+
+// True if the line is a row and nothing but a row.
+static bool scan_row(const char *line, char target[TARGET_NAME], CudaProblem *p, CudaTile *t)
+{
+    Scan s = { line };
+    scan_target(&s, target);
+    p->m = scan_number(&s);
+    scan_word(&s, "x");
+    p->n = scan_number(&s);
+    scan_word(&s, "x");
+    p->k = scan_number(&s);
+    scan_numbers(&s, "groups", 1, (int *const[]){ &p->groups });
+    scan_word(&s, "along");
+    p->a_along_k = scan_along_k(&s, 'm');
+    scan_word(&s, ",");
+    p->b_along_k = scan_along_k(&s, 'n');
+    scan_word(&s, ":");
+    scan_numbers(&s, "tile", 3, (int *const[]){ &t->m, &t->n, &t->k });
+    scan_numbers(&s, "warps", 2, (int *const[]){ &t->warp_m, &t->warp_n });
+    scan_numbers(&s, "stages", 1, (int *const[]){ &t->stages });
+    scan_numbers(&s, "split", 1, (int *const[]){ &t->split });
+    skip_blanks(&s);
+    return s.at && !*s.at;
 }
 
 static bool is_small(int value) { return value > 0 && value <= 1024; }
@@ -59,8 +122,8 @@ static bool is_sane(const CudaTile *t)
 static bool read_row(CudaPlan *plan, Arena *arena, Diag *diag, const char *line, Span at)
 {
     PlanRow row = { 0 };
-    char target[TARGET_NAME], along[2];
-    if (!scan_row(line, target, along, &row.problem, &row.tile)) {
+    char target[TARGET_NAME];
+    if (!scan_row(line, target, &row.problem, &row.tile)) {
         diag_error(diag, at, "E601", "this is not a row of a plan");
         diag_help(diag, "a row reads: cuda:sm_90a 21632x384x2304 groups 1 along k,k : tile 128x128x32 "
                         "warps 64x64 stages 3 split 1");

@@ -13,14 +13,19 @@ typedef struct {
     double shared;             // bytes a multiprocessor has
     double float_macs;         // a clock and multiprocessor: FFMA
     double tf32_macs, bf16_macs;   // ... through mma.sync, derated
+    double float_flops, tf32_flops, bf16_flops;    // attainable, a second, by any instruction
 } GpuModel;
 
 static const GpuModel models[] = {
-    // sm, SMs, clock, DRAM, L2, shared, FFMA, TF32, BF16
-    { 80, 108, 1.41e9, 1.40e12, 5120, 164e3, 64 * 0.85, 512 * 0.85, 1024 * 0.85 },     // A100
-    { 86, 82, 1.70e9, 0.80e12, 2560, 100e3, 128 * 0.70, 128 * 0.90, 256 * 0.90 },      // RTX 3090
-    { 89, 128, 2.50e9, 0.90e12, 4096, 100e3, 128 * 0.70, 128 * 0.90, 256 * 0.90 },     // RTX 4090
-    { 90, 132, 1.70e9, 3.00e12, 5500, 227e3, 128 * 0.85, 1024 * 0.62, 2048 * 0.62 },   // H100
+    // sm, SMs, clock, DRAM, L2, shared; FFMA, TF32, BF16 a clock; attainable FLOPs of the same
+    { 80, 108, 1.41e9, 1.40e12, 5120, 164e3,                                           // A100
+      64 * 0.85, 512 * 0.85, 1024 * 0.85, 17e12, 140e12, 280e12 },
+    { 86, 82, 1.70e9, 0.80e12, 2560, 100e3,                                            // RTX 3090
+      128 * 0.70, 128 * 0.90, 256 * 0.90, 30e12, 32e12, 64e12 },
+    { 89, 128, 2.50e9, 0.90e12, 4096, 100e3,                                           // RTX 4090
+      128 * 0.70, 128 * 0.90, 256 * 0.90, 70e12, 74e12, 149e12 },
+    { 90, 132, 1.70e9, 3.00e12, 5500, 227e3,                                           // H100
+      128 * 0.85, 1024 * 0.62, 2048 * 0.62, 57e12, 399e12, 798e12 },
 };
 enum { MODELS = sizeof models / sizeof *models };
 
@@ -230,4 +235,12 @@ CudaChoice choose_tile(const Target *target, const CudaProblem *p)
 double cuda_seconds_of_bytes(const Target *target, double bytes)
 {
     return bytes / model_of(target)->dram + LAUNCH_SECONDS;
+}
+
+double cuda_roofline_seconds(const Target *target, double flops, double bytes)
+{
+    const GpuModel *g = model_of(target);
+    double rate = target->matrix == ELEMENT_FLOAT  ? g->float_flops
+                  : target->matrix == ELEMENT_TF32 ? g->tf32_flops : g->bf16_flops;
+    return fmax(flops / rate, bytes / g->dram);
 }

@@ -40,6 +40,9 @@ CudaPrice  tile_price(const Target *target, const CudaProblem *p, const CudaTile
 CudaChoice choose_tile(const Target *target, const CudaProblem *p);
 // Of a kernel that only moves memory: bytes over the DRAM rate, plus the launch.
 double     cuda_seconds_of_bytes(const Target *target, double bytes);
+// What the GPU would need if its arithmetic or its DRAM, whichever is the slower, ran at the rate that
+// the best published kernels reach. The measure of a prediction.
+double     cuda_roofline_seconds(const Target *target, double flops, double bytes);
 int        tile_threads(const CudaTile *tile);
 int64_t    tile_shared_bytes(const Target *target, const CudaProblem *p, const CudaTile *tile);
 #endif
