@@ -56,7 +56,7 @@ int64_t layout_rows(const Layout *l, Shape s)
     if (l->kind == LAYOUT_NHWC)
         return layout_pixel(l, s) / l->vector * (is_flattened(l, s) ? l->in_h * l->in_w : 1);
     int64_t features = layout_item(l, s);
-    return l->kind == LAYOUT_COLUMNS ? features : features / l->vector;
+    return l->kind == LAYOUT_COLUMNS || layout_is_weights(l) ? features : features / l->vector;
 }
 
 // Blocks are V channels of a pixel; of a flattened map all blocks of its pixels, one after another.
@@ -83,6 +83,10 @@ void head_address_of(Emit *e, const char *name, const Layout *l, Shape s)
         return;
     }
     head_function(e, e->index, name, head_block_index(e));
+    if (layout_is_weights(l)) {                      // n: a block of V filters
+        fprintf(e->text, "    return (n * %" PRId64 " + b) * %d;\n}\n", layout_item(l, s), l->vector);
+        return;
+    }
     if (is_features(l)) {
         int64_t row = layout_elements(l, s) / layout_rows(l, s);
         fprintf(e->text, "    return b * %" PRId64 " + n * %d;\n}\n", row,
@@ -219,7 +223,7 @@ void head_element(Emit *e, const char *name, const Node *n)
 bool head_has_padding(const Node *n, Lanes lanes)
 {
     const Layout *l = &n->layout;
-    if (lanes == LANES_ONE)
+    if (lanes == LANES_ONE || layout_is_weights(l))  // of weights there are only sums: zeros stay zeros
         return false;
     if (lanes == LANES_IMAGES && n->shape.n % l->vector)
         return true;

@@ -133,7 +133,8 @@ static bool groups_are_blocks(const Node *n, const Node *weights, int vector)
 
 static Node *flipped(Plan *p, Node *user, Node *weights)
 {
-    if (!groups_are_blocks(user, weights, p->vector))
+    bool stored_plain = weights->layout.kind == LAYOUT_FILTERS_IN;   // shared with a convolution over the image
+    if (stored_plain || !groups_are_blocks(user, weights, p->vector))
         return weights;
     for (int i = 0; i < p->count; i++)
         if (p->out[i]->op == OP_FLIP && p->out[i]->in[0] == weights &&
@@ -394,16 +395,27 @@ static void find_feeds(Plan *p)
     }
 }
 
+// A gradient of weights is stored as they are, which may suit another layer that shares them.
+static Layout gradient_layout(const Plan *p, const Node *n)
+{
+    if (!n->forward || n->forward->inputs < 2)
+        return weights_layout(p, n->in[0], n->shape, n->attr.conv.groups);
+    Layout l = n->forward->in[1]->layout;
+    l.element = ELEMENT_FLOAT;
+    return l;
+}
+
+static bool keeps_layout(const Node *n)
+{
+    return op_has(n->op, OP_UPDATE) || layout_is_weights(&n->in[0]->layout);
+}
+
 static void set_output(Plan *p, Node *n)
 {
     const Node *x = n->in[0];
     Want want = op_rules[n->op].out;
-    if (want == WANT_FILTERS) {
-        n->layout = weights_layout(p, x, n->shape, n->attr.conv.groups);
-        return;
-    }
-    if (want == WANT_DENSE) {
-        n->layout = weights_layout(p, x, n->shape, 1);
+    if (want == WANT_FILTERS || want == WANT_DENSE) {
+        n->layout = gradient_layout(p, n);
         return;
     }
     if (want == WANT_CHANNELS) {
@@ -412,7 +424,7 @@ static void set_output(Plan *p, Node *n)
     }
     Pieces pieces = output_pieces(n);
     LayoutKind kind = want == WANT_SAME ? x->layout.kind : p->layouts->kinds[want];
-    if (want == WANT_SAME && op_has(n->op, OP_UPDATE)) {
+    if (want == WANT_SAME && keeps_layout(n)) {
         n->layout = x->layout;
         return;
     }

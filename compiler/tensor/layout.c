@@ -25,6 +25,11 @@ int64_t layout_channel(const Pieces *p, int64_t c, int vector)
 
 int element_bytes(Element e) { return e == ELEMENT_BF16 ? 2 : 4; }
 
+bool layout_is_weights(const Layout *l)
+{
+    return l->kind == LAYOUT_FILTERS || l->kind == LAYOUT_FILTERS_IN || l->kind == LAYOUT_DENSE;
+}
+
 Layout layout_compact(Layout l)
 {
     l.top = l.left = l.bottom = l.right = 0;

@@ -58,6 +58,7 @@ int64_t layout_elements(const Layout *l, Shape s);  // elements of the whole ten
 // Element offset of logical element (n, c, h, w) from the tensor's first element.
 int64_t layout_address(const Layout *l, Shape s, int64_t n, int64_t c, int64_t h, int64_t w);
 bool    layout_equal(const Layout *a, const Layout *b);
+bool    layout_is_weights(const Layout *l);         // FILTERS, FILTERS_IN, DENSE
 bool    layout_has_padding(const Layout *l, Shape s);   // elements that must be and stay zero
 // Dense NCHW <-> stored. `dense` holds shape_count(s) floats. Padding is left alone.
 void    layout_gather(const Layout *l, Shape s, const float *stored, float *dense);

@@ -85,18 +85,13 @@ static void print_window(Emit *e, const Node *n, int64_t in, int64_t out)
     head_constant(e, "PAD_LEFT", w.pad_left);
 }
 
-static bool is_weights(const Layout *l)
-{
-    return l->kind == LAYOUT_FILTERS || l->kind == LAYOUT_FILTERS_IN || l->kind == LAYOUT_DENSE;
-}
-
 // --- forward and input gradient -----------------------------------------------------------------
 
 bool contraction_any_takes(const Emit *e, const Group *g)
 {
     (void)e;
     const Layout *y = &group_result(g)->layout;
-    return is_weights(&g->root->in[1]->layout)
+    return layout_is_weights(&g->root->in[1]->layout)
            && (y->kind == LAYOUT_BLOCKED || y->kind == LAYOUT_PANEL || y->kind == LAYOUT_COLUMNS);
 }
 
@@ -135,7 +130,7 @@ bool contraction_any_emit(Emit *e, Kern *k)
 
 // --- weight gradients ---------------------------------------------------------------------------
 
-static bool takes_weights(const Group *g) { return is_weights(&g->root->layout); }
+static bool takes_weights(const Group *g) { return layout_is_weights(&g->root->layout); }
 
 bool weights_any_takes(const Emit *e, const Group *g)
 {

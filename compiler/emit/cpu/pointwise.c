@@ -10,6 +10,13 @@ bool pointwise_takes(const Emit *e, const Group *g)
     return true;
 }
 
+// Images, or of a sum of weight gradients blocks of V filters.
+static int64_t item_count(const Node *n)
+{
+    const Layout *l = &n->layout;
+    return layout_is_weights(l) ? layout_blocks(&l->pieces_out, n->shape.n, l->vector) : n->shape.n;
+}
+
 bool pointwise_emit(Emit *e, Kern *k)
 {
     const Group *g = k->group;
@@ -22,7 +29,7 @@ bool pointwise_emit(Emit *e, Kern *k)
     int y = kern_write_outputs(k);
     bool by_image = lanes != LANES_IMAGES;
     k->item_kind = g->per_image ? ITEMS_IMAGES : ITEMS_JOBS;
-    k->items = by_image ? out->shape.n : (rows + per_item - 1) / per_item;
+    k->items = by_image ? item_count(out) : (rows + per_item - 1) / per_item;
     k->bytes = (int64_t)sizeof(float) * shape_count(out->shape) * k->arg_count;
     k->reason = "one pass over memory for the whole chain";
     head_open(e, k, by_image ? "one image" : "some rows of features, all images");
