@@ -159,6 +159,19 @@ typedef struct {
     char       *err;
 } Reader;
 
+// Every tensor of the header lies in the file, those too that nobody asks for.
+static bool is_whole(const Reader *r)
+{
+    const char *name;
+    json_t *tensor;
+    int64_t end = 0;
+    json_object_foreach(r->header, name, tensor) {
+        int64_t to = json_integer_value(json_array_get(json_object_get(tensor, "data_offsets"), 1));
+        end = to > end ? to : end;
+    }
+    return end <= r->bytes || fail(r->err, r->path, "its end is missing: it is shorter than its header says");
+}
+
 static bool read_header(Reader *r)
 {
     unsigned char size[8];
@@ -177,7 +190,9 @@ static bool read_header(Reader *r)
     free(text);
     r->start = 8 + (int64_t)length;
     r->bytes = (int64_t)info.st_size - r->start;
-    return json_is_object(r->header) || fail(r->err, r->path, "its header is no JSON object");
+    if (!json_is_object(r->header))
+        return fail(r->err, r->path, "its header is no JSON object");
+    return is_whole(r);
 }
 
 static bool shape_fits(const json_t *shape, const ProgramParam *p)
