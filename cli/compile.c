@@ -9,16 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-
-static bool make_folder(const char *path)
-{
-    if (mkdir(path, 0777) == 0 || errno == EEXIST)
-        return true;
-    fprintf(stderr, "cleave: %s: %s\n", path, strerror(errno));
-    return false;
-}
 
 static FILE *create(const char *folder, const char *name)
 {
@@ -99,7 +90,7 @@ static bool write_tiles(const Program *p, const char *folder)
 
 static bool write_all(const Program *p, const char *folder)
 {
-    if (!make_folder(folder))
+    if (!run_make_folder(folder))
         return false;
     for (int i = 0; i < p->unit_count; i++)
         if (!write_unit(&p->units[i], folder))

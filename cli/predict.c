@@ -136,9 +136,9 @@ int verb_predict(int argc, char **argv)
     Predict p = { .run.seed = 1, .run.batch = 1, .best = 5 };
     Option options[] = {
         SHOW_COLOUR(&p.run.colour), WITH_NET(&p.run.net), WITH_TARGET(&p.run.target),
-        { "batch", OPTION_COUNT, &p.run.batch, "N", "images at a time", "1" },
+        { "batch", OPTION_BATCH, &p.run.batch, "N", "images at a time", "1" },
         WITH_SET(&p.run.set), WITH_MAP(&p.run.map), WITH_THREADS(&p.run.threads),
-        { "best", OPTION_COUNT, &p.best, "N", "classes a line", "5" },
+        { "best", OPTION_NUMBER, &p.best, "N", "classes a line", "5" },
     };
     Usage usage = { .verb = "predict", .operands = "FILE.net WEIGHTS.safetensors IMAGE...", .least = 3,
                     .most = 100000,
@@ -159,6 +159,8 @@ int verb_predict(int argc, char **argv)
                 p.run.path);
         code = EXIT_INPUT;
     }
+    if (code == EXIT_OK && !run_takes_images(&c, p.run.colour))
+        code = EXIT_INPUT;
     if (code == EXIT_OK)
         code = predict_with(&c, &p);
     compile_close(&c);

@@ -1,6 +1,21 @@
 // What verbs that run a net share.
 #include "cli/run.h"
+#include "base/text.h"
+#include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int check_map(const Compilation *c, const RunOptions *o)
+{
+    int map[PROGRAM_DEVICES], groups;
+    char err[SESSION_ERROR];
+    if (session_parse_map(c->program, o->map, map, &groups, err))
+        return EXIT_OK;
+    fprintf(stderr, "cleave: %s\n", err);
+    return EXIT_USAGE;
+}
 
 int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
 {
@@ -10,11 +25,11 @@ int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
     bool made = compile_file(c, &options, o->path);
     diag_print(&c->diag, stderr, options_colour(o->colour, stderr));
     if (made)
-        return EXIT_OK;
+        return check_map(c, o);
     if (c->diag.errors)
         return EXIT_INPUT;
     fprintf(stderr, "cleave: %s\n", c->err);
-    return EXIT_RUN;
+    return o->target && !target_find(o->target) ? EXIT_USAGE : EXIT_RUN;
 }
 
 Session *run_open(const Compilation *c, const RunOptions *o)
@@ -51,6 +66,37 @@ void run_fault(Compilation *c, Span at, const char *text, const char *colour)
     d.source_count = c->diag.source_count;
     diag_error(&d, at, "E514", "%s", text);
     diag_print(&d, stderr, options_colour(colour, stderr));
+}
+
+bool run_takes_images(Compilation *c, const char *colour)
+{
+    for (int mode = 0; mode < 3; mode++)
+        for (int i = 0; c->graphs[mode] && i < c->graphs[mode]->count; i++) {
+            const Node *n = c->graphs[mode]->nodes[i];
+            if (n->op != OP_INPUT || n->attr.port.index == 0)
+                continue;
+            const Refused no = { REFUSE_INPUTS, n->at };
+            run_refuse(c, &no, colour);
+            return false;
+        }
+    return true;
+}
+
+bool run_make_folder(const char *path)
+{
+    char part[PATH_MAX];
+    errno = ENAMETOOLONG;
+    bool fits = snprintf(part, sizeof part, "%s", path) < (int)sizeof part, made = fits;
+    for (char *slash = part; made && (slash = strchr(slash + 1, '/')); *slash = '/') {
+        *slash = 0;
+        made = mkdir(part, 0777) == 0 || errno == EEXIST;
+    }
+    if (made && (mkdir(path, 0777) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0)
+        return true;
+    fputs("cleave: cannot write to the folder ", stderr);
+    text_print_safe(stderr, path, (int)strlen(path));
+    fprintf(stderr, ": %s\n", strerror(errno));
+    return false;
 }
 
 const char *run_data_path(const RunOptions *o, const char *name)

@@ -22,6 +22,9 @@ Session *run_open(const Compilation *c, const RunOptions *o);
 void     run_refuse(Compilation *c, const Refused *no, const char *colour);
 // Prints a fault of the data at the stage that names them.
 void     run_fault(Compilation *c, Span at, const char *text, const char *colour);
+bool     run_takes_images(Compilation *c, const char *colour);         // prints why not
+// Makes a folder and those that it lies in; prints why when it cannot be written to.
+bool     run_make_folder(const char *path);
 const char *run_data_path(const RunOptions *o, const char *name);       // --data name=PATH; NULL
 char       *run_folder(const char *path, char *to, size_t size);        // of a file, without the slash
 #endif

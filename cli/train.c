@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t stop_signal;
@@ -174,6 +173,8 @@ static int check_recipe(Compilation *c, TrainVerb *v)
         fprintf(stderr, "cleave: %s has no train section\n", v->run.path);
         return EXIT_INPUT;
     }
+    if (!run_takes_images(c, v->run.colour))
+        return EXIT_INPUT;
     if (!train_accepts(&c->recipe, &no)) {
         run_refuse(c, &no, v->run.colour);
         return EXIT_INPUT;
@@ -181,11 +182,7 @@ static int check_recipe(Compilation *c, TrainVerb *v)
     v->recipe = &c->recipe.train;
     if (v->run.seed < 0)
         v->run.seed = (int64_t)v->recipe->seed;
-    if (v->out && mkdir(v->out, 0777) != 0 && access(v->out, W_OK) != 0) {
-        fprintf(stderr, "cleave: cannot write to the folder %s\n", v->out);
-        return EXIT_RUN;
-    }
-    return EXIT_OK;
+    return !v->out || run_make_folder(v->out) ? EXIT_OK : EXIT_RUN;
 }
 
 #define RUN_OPTIONS(o) SHOW_COLOUR(&(o).colour), WITH_NET(&(o).net), WITH_TARGET(&(o).target), \
@@ -197,7 +194,7 @@ int verb_train(int argc, char **argv)
     TrainVerb v = { .run.seed = -1, .test_error = -1, .terminal = isatty(2) };
     Option options[] = {
         RUN_OPTIONS(v.run), WITH_FILE_SEED(&v.run.seed), WITH_STEPS(&v.steps),
-        { "epochs", OPTION_COUNT, &v.epochs, "N", "stop after so many epochs", "the file's" },
+        { "epochs", OPTION_NUMBER, &v.epochs, "N", "stop after so many epochs", "the file's" },
         { "out", OPTION_TEXT, &v.out, "FOLDER", "where checkpoints and run.jsonl go", "the working folder" },
         { "resume", OPTION_TEXT, &v.resume, "FILE", "go on from this checkpoint, bit for bit", "start anew" },
         { "bad", OPTION_TEXT, &v.bad, "WHAT", "a damaged image: stop or skip", "stop" },
@@ -281,6 +278,8 @@ int verb_test(int argc, char **argv)
         fprintf(stderr, "cleave: %s has no train section\n", v.run.path);
         code = EXIT_INPUT;
     }
+    if (code == EXIT_OK && !run_takes_images(&c, v.run.colour))
+        code = EXIT_INPUT;
     if (code == EXIT_OK)
         code = test_with(&c, &v, argv[first + 1]);
     compile_close(&c);

@@ -91,6 +91,14 @@ static cleave_status compile(cleave *c, const char *file, const cleave_options *
     return CLEAVE_INPUT;
 }
 
+static int count_inputs(const Sequence *q)
+{
+    int count = 0;
+    for (int i = 0; i < q->input_count; i++)
+        count += strcmp(q->inputs[i].name, "label") != 0;
+    return count;
+}
+
 static cleave_status open_net(cleave *c, const char *file, const cleave_options *o)
 {
     int map[PROGRAM_DEVICES], groups;
@@ -99,6 +107,8 @@ static cleave_status open_net(cleave *c, const char *file, const cleave_options 
     if (status != CLEAVE_OK)
         return status;
     const Program *p = c->compilation.program;
+    if (count_inputs(&p->sequences[0]) != 1)
+        return fail(c, CLEAVE_INPUT, "%s: a net of several inputs cannot be opened yet", file);
     if (!session_parse_map(p, o->map, map, &groups, err))
         return fail(c, CLEAVE_USAGE, "%s", err);
     SessionOptions options = { .map = o->map, .threads = o->threads, .seed = o->seed };
@@ -161,7 +171,7 @@ static cleave_status run(cleave *c, SequenceKind kind, const float *images, cons
 {
     char err[SESSION_ERROR];
     SessionResult r = { 0 };
-    const float *inputs[8] = { images };
+    const float *inputs[] = { images };
     int sequence = session_find_sequence(c->session, kind, 0);
     if (sequence < 0)
         return fail(c, CLEAVE_USAGE, "the net cannot be run this way");

@@ -184,6 +184,8 @@ static bool open_source(ImageSource *s, const DataOptions *o, const Pipeline *p,
                         const char *path, Span *at, char err[DATA_ERROR])
 {
     SourceOptions options = { &p->stages[0], o->folder, path, testing };
+    if (path && !strcmp(p->stages[0].kind, "random"))
+        return fail_at(p->stages[0].at, at, err, "`random` reads no files: --data cannot put a path over it");
     if (source_open(s, &options, err))
         return true;
     *at = p->stages[0].at;
@@ -199,6 +201,8 @@ static bool open_sources(Data *d, const DataOptions *o, Span *at, char err[DATA_
     if ((o->train || held) &&
         !open_source(&d->train_source, o, &r->train, false, o->train_path, at, err))
         return false;
+    if (held && o->test_path)
+        return fail_at(r->test.at, at, err, "`test` is held out of `train`: --data cannot put a path over it");
     if (test && !held && !open_source(&d->test_source, o, &r->test, true, o->test_path, at, err))
         return false;
     const char *const *names = o->class_names ? o->class_names : d->train_source.class_names;

@@ -10,11 +10,11 @@ cd "$dir" || exit 1
 bad=0
 tried=0
 
-# refused CODE LINE MESSAGE: the file a.net, of which these lines change: line 3 train, 4 test,
+# refused CODE LINE MESSAGE: the file a.net, of which these lines change: line 1 net, line 3 train, 4 test,
 # 5 augment, 6 views, 7 center, 8 a line of the train section.
 write() {
     cat > a.net <<NET
-net tiny : 3x6x6 -> 3 { conv(4, 3) -> relu -> fc(3) -> softmax }
+${net:-net tiny : 3x6x6 -> 3 { conv(4, 3) -> relu -> fc(3) -> softmax \}}
 data made {
   train = ${train:-random(3, 3x6x6, count = 16)}
   test = ${test:-random(3, 3x6x6, count = 16)}
@@ -38,7 +38,7 @@ refused() {
     [ $code = 3 ] && grep -q "^a.net:$2:[0-9]*: error\[$1\]: .*$3" out.txt && grep -q "help: " out.txt ||
         { echo "not refused as it should be ($code): $1 line $2: $3"; cat out.txt; bad=1; }
     tried=$((tried + 1))
-    train='' test='' augment='' views='' center='' line=''
+    net='' train='' test='' augment='' views='' center='' line=''
 }
 
 line='when plateau(solver.lr, patience = 5, times = 3) { stop() }'; refused E512 12 'this plateau cannot be followed'
@@ -52,6 +52,8 @@ views='light(pca = 0.1)'; refused E512 6 '`light` can only stand in `augment`'
 many='crop(6)'
 for i in 1 2 3 4 5; do many="$many -> $many"; done
 train="random(3, 3x6x6) -> $many -> crop(6)"; refused E512 3 'more than 32 stages'
+net='net tiny : 3x6x6, b = 3x6x6 -> 3 { x = in -> add(b)  x -> fc(3) }'
+refused E512 1 'one input of a net'
 augment='crop(6, at = corners)'; refused E513 5 'one view'
 views='mirror(0.5)'; refused E513 6 'cannot be random'
 train='random(3, 3x6x6) -> mirror(0.5)' center='mean(pixel)'; refused E513 7 'not random'

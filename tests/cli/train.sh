@@ -50,6 +50,22 @@ mkdir held
 ) 9> held/run.lock || exit 1
 run 0 train plain.net --out held
 
+# Folders are made, those around them too; what stands in the way is named.
+run 0 train plain.net --out new/folder/here
+[ -s new/folder/here/run.jsonl ] || fail "nothing was written to new/folder/here"
+run 1 train plain.net --out plain.net/runs
+says "cannot write to the folder plain.net/runs: Not a directory"
+
+# A checkpoint without its end is not taken, not even for what is still there.
+sed 's/train = random/test = random(3, 1x6x6, count = 4)  train = random/' plain.net > tested.net
+run 0 train tested.net --out whole
+run 0 test tested.net whole/last.safetensors
+head -c -4 whole/last.safetensors > cut.safetensors
+run 3 test tested.net cut.safetensors
+says "cut.safetensors: its end is missing"
+run 1 train plain.net --resume cut.safetensors
+says "cut.safetensors: its end is missing"
+
 # Another data section of the file, by its name.
 run 0 train plain.net --data other
 says "epoch 1"
