@@ -178,10 +178,10 @@ int verb_diff(int argc, char **argv)
         WITH_SET(&d.run.set), WITH_SEED(&d.run.seed), WITH_MAP(&d.run.map), WITH_THREADS(&d.run.threads),
         { "other-map", OPTION_TEXT, &d.other_map, "A=D,...", "map of the second run (or give --map twice)",
           "every device on a group of its own" },
-        { "other-threads", OPTION_COUNT, &d.other_threads, "N", "threads of the second run", "the same" },
+        { "other-threads", OPTION_THREADS, &d.other_threads, "N", "threads of the second run", "the same" },
         { "no-fuse", OPTION_FLAG, &d.run.no_fuse, NULL, "compile the second run without fusion; compare"
           " within 1e-4", "off" },
-        { "steps", OPTION_COUNT, &d.steps, "N", "training steps on random data", "3" },
+        { "steps", OPTION_NUMBER, &d.steps, "N", "training steps on random data", "3" },
         SHOW_COLOUR(&d.run.colour),
     };
     const Usage usage = { "diff", "FILE.net", "Run the same steps in two ways and compare every value.",

@@ -2,6 +2,7 @@
 #include "base/diag.h"
 #include "cli/options.h"
 #include "cli/verb.h"
+#include <ctype.h>
 
 int verb_explain(int argc, char **argv)
 {
@@ -11,6 +12,7 @@ int verb_explain(int argc, char **argv)
     int first, code;
     if (!options_parse(&usage, argc, argv, &first, &code))
         return code;
+    argv[first][0] = (char)toupper((unsigned char)argv[first][0]);   // e104
     const char *text = diag_explain(argv[first]);
     if (!text) {
         fprintf(stderr, "cleave: there is no code `%s`; codes look like E104\n", argv[first]);

@@ -82,8 +82,8 @@ int verb_grad(int argc, char **argv)
 {
     GradOptions o = { .batch = 2, .seed = 1, .elements = 10 };
     Option options[] = {
-        { "elements", OPTION_COUNT, &o.elements, "N", "numbers of each parameter to check", "10" },
-        { "batch", OPTION_COUNT, &o.batch, "N", "images", "2" },
+        { "elements", OPTION_NUMBER, &o.elements, "N", "numbers of each parameter to check", "10" },
+        { "batch", OPTION_BATCH, &o.batch, "N", "images", "2" },
         WITH_NET(&o.net), WITH_SEED(&o.seed), WITH_SET(&o.set), SHOW_COLOUR(&o.colour),
     };
     Usage usage = { .verb = "grad", .operands = "FILE.net", .least = 1, .most = 1,

@@ -13,7 +13,8 @@ enum { MOST_OPTIONS = 30, FIRST_VALUE = 256 };    // of a verb; getopt's value o
 
 static void print_help(const Usage *u, FILE *out)
 {
-    fprintf(out, "usage: cleave %s [options] %s\n%s\n\n", u->verb, u->operands, u->what);
+    fprintf(out, "usage: cleave %s [options]%s%s\n%s\n\n", u->verb, *u->operands ? " " : "", u->operands,
+            u->what);
     for (int i = 0; i < u->option_count; i++) {
         const Option *o = &u->options[i];
         int width = fprintf(out, "  --%s%s%s", o->name, o->argument ? " " : "",
@@ -60,16 +61,21 @@ static bool take_data(Pairs *data, char *text)
     return take_pair(data, text, "data");
 }
 
-static bool take_count(int64_t *value, const char *text, const char *option)
+static bool take_count(const Option *o, const char *text)
 {
+    static const struct { const char *text; long long least, most; } ranges[] = {
+        [OPTION_COUNT] = { "", 0, LLONG_MAX }, [OPTION_NUMBER] = { " from 1 on", 1, LLONG_MAX },
+        [OPTION_THREADS] = { " up to 1024", 0, 1024 }, [OPTION_BATCH] = { " from 1 to 65536", 1, 65536 },
+    };
     char *end;
     errno = 0;
     long long n = strtoll(text, &end, 10);
-    if (errno || end == text || *end || n < 0) {
-        fprintf(stderr, "cleave: --%s wants a whole number, not `%s`\n", option, text);
+    bool fits = n >= ranges[o->kind].least && n <= ranges[o->kind].most;
+    if (errno || end == text || *end || !fits) {
+        fprintf(stderr, "cleave: --%s wants a whole number%s, not `%s`\n", o->name, ranges[o->kind].text, text);
         return false;
     }
-    *value = n;
+    *(int64_t *)o->value = n;
     return true;
 }
 
@@ -78,7 +84,10 @@ static bool take(const Option *o, char *text)
     switch (o->kind) {
     case OPTION_FLAG:  *(bool *)o->value = true; return true;
     case OPTION_TEXT:  *(const char **)o->value = text; return true;
-    case OPTION_COUNT: return take_count(o->value, text, o->name);
+    case OPTION_COUNT:
+    case OPTION_NUMBER:
+    case OPTION_THREADS:
+    case OPTION_BATCH: return take_count(o, text);
     case OPTION_PAIR:  return take_pair(o->value, text, o->name);
     case OPTION_DATA:  return take_data(o->value, text);
     }
@@ -127,6 +136,8 @@ bool options_parse(const Usage *u, int argc, char **argv, int *first, int *code)
             return misuse(u, code);
     }
     *first = optind;
+    if (argc - optind > u->most)
+        fprintf(stderr, "cleave: `%s` is more than %s takes\n", argv[optind + u->most], u->verb);
     if (argc - optind < u->least || argc - optind > u->most)
         return misuse(u, code);
     return true;

@@ -10,6 +10,9 @@ typedef enum {
     OPTION_FLAG,               // bool: set to true
     OPTION_TEXT,               // const char *: the argument as it is
     OPTION_COUNT,              // int64_t: a whole number, 0 or more
+    OPTION_NUMBER,             // int64_t: a whole number, 1 or more
+    OPTION_THREADS,            // int64_t: a whole number, 0 to 1024
+    OPTION_BATCH,              // int64_t: a whole number, 1 to 65536 as in a train section
     OPTION_PAIR,               // Pairs: NAME=VALUE, may be given many times
     OPTION_DATA                // Pairs: train=PATH, test=PATH, or the name of a data section
 } OptionKind;
@@ -36,14 +39,14 @@ typedef struct {
                           "this machine's best" }
 #define WITH_PLAN(v)    { "plan", OPTION_TEXT, v, "FILE", "tiles of CUDA kernels, over the cost model's", \
                           "none" }
-#define WITH_BATCH(v)   { "batch", OPTION_COUNT, v, "N", "images a step", "the file's" }
-#define WITH_STEPS(v)   { "steps", OPTION_COUNT, v, "N", "stop after so many steps", "the file's" }
+#define WITH_BATCH(v)   { "batch", OPTION_BATCH, v, "N", "images a step", "the file's" }
+#define WITH_STEPS(v)   { "steps", OPTION_NUMBER, v, "N", "stop after so many steps", "the file's" }
 #define WITH_SET(v)     { "set", OPTION_PAIR, v, "NAME=VALUE", "put a setting over the file's", "none" }
 #define WITH_DATA(v)    { "data", OPTION_DATA, v, "WHAT", "train=PATH or test=PATH: where data lie; " \
                           "NAME: another data section of the file", "the file's" }
 #define WITH_MAP(v)     { "map", OPTION_TEXT, v, "A=D,...", "which logical device runs where", \
                           "all on cpu" }
-#define WITH_THREADS(v) { "threads", OPTION_COUNT, v, "N", "threads to compute with", "all cores" }
+#define WITH_THREADS(v) { "threads", OPTION_THREADS, v, "N", "threads to compute with", "all cores" }
 #define WITH_FILE_SEED(v) { "seed", OPTION_COUNT, v, "N", "seed of all random numbers", "the file's, else 1" }
 #define WITH_SEED(v)    { "seed", OPTION_COUNT, v, "N", "seed of all random numbers", "1" }
 

@@ -17,7 +17,7 @@ static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const c
     if (c->diag.errors)
         return EXIT_INPUT;
     fprintf(stderr, "cleave: %s\n", c->err);
-    return EXIT_RUN;
+    return o->target && !target_find(o->target) ? EXIT_USAGE : EXIT_RUN;
 }
 
 bool report_is_there(const Diag *diag, const Graph *g, const char *path, const char *text)

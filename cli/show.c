@@ -32,9 +32,19 @@ static const Noun *find_noun(const char *name)
     return NULL;
 }
 
+// For --help: the nouns, a line each.
+static void describe(char *to, size_t size)
+{
+    int length = snprintf(to, size, "Shows what a stage of the compiler makes of a file. NOUN is one of\n");
+    for (int i = 0; i < NOUNS && (size_t)length < size; i++)
+        length += snprintf(to + length, size - (size_t)length, "\n  %-10s %s", nouns[i].name, nouns[i].what);
+}
+
 int verb_show(int argc, char **argv)
 {
     ShowOptions o = { .seed = 1 };
+    char what[160 * NOUNS];
+    describe(what, sizeof what);
     Option options[] = {
         SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net), WITH_TARGET(&o.target),
         WITH_PLAN(&o.plan),
@@ -43,7 +53,7 @@ int verb_show(int argc, char **argv)
         { "mode", OPTION_TEXT, &o.mode, "MODE", "train, test or predict (show graph)", "train" },
     };
     Usage usage = { .verb = "show", .operands = "NOUN FILE.net [LAYER|LINE]", .least = 2, .most = 3,
-                    .what = "Shows what a stage of the compiler makes of a file.",
+                    .what = what,
                     .example = "cleave show ast nets/lenet.net",
                     .options = options, .option_count = sizeof options / sizeof *options };
     int first, code;

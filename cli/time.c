@@ -163,7 +163,7 @@ int verb_time(int argc, char **argv)
     const Option options[] = {
         WITH_NET(&v.run.net), WITH_TARGET(&v.run.target), WITH_BATCH(&v.run.batch),
         WITH_SET(&v.run.set), WITH_SEED(&v.run.seed), WITH_MAP(&v.run.map), WITH_THREADS(&v.run.threads),
-        { "steps", OPTION_COUNT, &v.steps, "N", "steps whose median is shown", "5" },
+        { "steps", OPTION_NUMBER, &v.steps, "N", "steps whose median is shown", "5" },
         { "no-fuse", OPTION_FLAG, &v.run.no_fuse, NULL, "every operation in a kernel of its own", "off" },
         SHOW_JSON(&v.json), SHOW_COLOUR(&v.run.colour),
     };

@@ -2,7 +2,17 @@
 #include "front/op.h"
 #include <string.h>
 
-// The batch that counts: the command line's, the train section's, 1.
+// The last `batch = ...` of a body or of --set; NULL: none.
+static const Ast *find_batch(const Ast *body)
+{
+    const Ast *found = NULL;
+    for (int i = 0; body && body->kind == AST_BODY && i < body->count; i++)
+        if (body->children[i]->kind == AST_BIND && !strcmp(body->children[i]->text, "batch"))
+            found = body->children[i];
+    return found;
+}
+
+// The batch that counts: --batch, --set batch, the train section's, 1.
 static FrontOptions with_batch(const AstFile *file, const FrontOptions *o, Arena *arena, Diag *diag)
 {
     FrontOptions filled = *o;
@@ -10,18 +20,17 @@ static FrontOptions with_batch(const AstFile *file, const FrontOptions *o, Arena
         return filled;
     filled.batch = 1;
     const Ast *train = item_train(file, o->net);
-    const Ast *body = train ? train->children[0] : NULL;
-    for (int i = 0; body && body->kind == AST_BODY && i < body->count; i++) {
-        const Ast *s = body->children[i];
-        if (s->kind != AST_BIND || strcmp(s->text, "batch"))
-            continue;
-        Elab e;
-        int before = diag->errors;
-        elab_open(&e, file, o, arena, diag);
-        Value v = eval(&e, s->children[0]);
-        if (diag->errors == before && value_is_whole(v) && v.number >= 1 && v.number <= 65536)
-            filled.batch = (int)v.number;
-    }
+    Elab e;
+    int before = diag->errors;
+    elab_open(&e, file, o, arena, diag);
+    const Ast *s = find_batch(items_overrides(&e));
+    if (!s && train)
+        s = find_batch(train->children[0]);
+    if (!s)
+        return filled;
+    Value v = eval(&e, s->children[0]);
+    if (diag->errors == before && value_is_whole(v) && v.number >= 1 && v.number <= 65536)
+        filled.batch = (int)v.number;
     return filled;
 }
 
