@@ -2,7 +2,7 @@
 #include "cli/cuda.h"
 #include "cli/verb.h"
 #include "runtime/cuda/occupancy.h"
-#include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,17 +20,23 @@ const char *cuda_arch(const KernelUnit *unit, char to[CUDA_ARCH])
     return to;
 }
 
-// "source-0.net", as texts call the user's files, becomes the file's path.
+// 0 of "source-0.net", as texts call the user's files; -1: the name of another file.
+static int source_number(const char *file)
+{
+    if (strncmp(file, "source-", 7) != 0)
+        return -1;
+    char *end;
+    long number = strtol(file + 7, &end, 10);
+    return strcmp(end, ".net") == 0 && number >= 0 && number <= INT_MAX ? (int)number : -1;
+}
+
+// The name of a text's source becomes the path of the user's file.
 static void name_sources(const Program *p, Report *r)
 {
     for (int i = 0; i < r->message_count; i++) {
         const char *file = r->messages[i].file;
-        size_t prefix = strlen("source-");
-        char *end;
-        if (!file || strncmp(file, "source-", prefix) || !isdigit((unsigned char)file[prefix]))
-            continue;
-        long source = strtol(file + prefix, &end, 10);
-        if (!strcmp(end, ".net") && source < p->source_count)
+        int source = file ? source_number(file) : -1;
+        if (source >= 0 && source < p->source_count)
             r->messages[i].file = p->sources[source].path;
     }
 }

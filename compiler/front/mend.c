@@ -53,7 +53,7 @@ static void skip_statements(Parse *p, int i)
     for (int body = p->tokens[i].group; body >= 0; body = p->tokens[body].group) {
         while (last > body && !(p->tokens[last].begins && p->tokens[last].group == body))
             last--;
-        if (p->tokens[body].kind == TOK_OPEN_BODY && last > body)
+        if (last > body && p->tokens[body].kind == TOK_OPEN_BODY)
             p->tokens[body].enter_at = last;
         last = last < body ? last : body;
     }

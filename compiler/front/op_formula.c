@@ -2,6 +2,7 @@
 // no tensor is an expression like any other and becomes a number here.
 #include "base/text.h"
 #include "front/op.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static const Ast *called_op(const Formula *m, const Ast *a)
 // Names a tensor, or calls what only formulas can call.
 static bool is_elementwise(const Formula *m, const Ast *a)
 {
+    assert(a->text || a->kind != AST_CALL);
     int p = a->text && a->kind != AST_ARG ? parameter(m, a->text) : -1;
     if (p >= 0 && m->f->steps[m->steps[p]].kind != STEP_NUMBER)
         return true;
@@ -202,6 +204,7 @@ static int choose(Formula *m, const Ast *a, int yes, int no)
 {
     Elementwise *f = m->f;
     const char *sign = a->kind == AST_UNARY || a->kind == AST_BINARY ? a->text : "";
+    assert(sign);
     if (!strcmp(sign, "not"))
         return choose(m, a->children[0], no, yes);
     if (!strcmp(sign, "and") || !strcmp(sign, "or")) {

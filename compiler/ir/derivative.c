@@ -61,7 +61,7 @@ static int of_one(Elementwise *d, StepKind kind, int a, int y, int da)
 static int derive(Derivation *v, const Step *s, int y)
 {
     Elementwise *d = v->d;
-    int in[4], by[4];
+    int in[4] = { 0 }, by[4] = { 0 };
     for (int k = 0; k < step_inputs(s->kind); k++) {
         in[k] = v->of[s->in[k]];
         by[k] = v->by[s->in[k]];
@@ -89,7 +89,7 @@ static int derive(Derivation *v, const Step *s, int y)
 // Step s of f in d, where inputs are one further on.
 static int copy_step(Derivation *v, const Step *s)
 {
-    int in[4];
+    int in[4] = { 0 };
     for (int k = 0; k < step_inputs(s->kind); k++)
         in[k] = v->of[s->in[k]];
     if (s->kind == STEP_NUMBER)

@@ -72,7 +72,7 @@ static unsigned hash_of(const Step *s)
 static bool same_step(const Step *a, const Step *b)
 {
     return a->kind == b->kind && a->input == b->input && !memcmp(a->in, b->in, sizeof a->in) &&
-           !memcmp(&a->number, &b->number, sizeof a->number);
+           a->number == b->number && signbit(a->number) == signbit(b->number);   // 1 / 0, 1 / -0
 }
 
 // The step that is like `s`, made unless there is one.

@@ -466,7 +466,7 @@ TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
               .fault = TRAIN_FAILED,
               .sequence = session_find_sequence(s, SEQUENCE_TRAIN, 0) };
     TrainEnd end = TRAIN_FAILED;
-    RunLock lock;
+    RunLock lock = { .file = -1 };
     err[0] = 0;
     if (!lock_take(&lock, o->out, err))
         return TRAIN_FAILED;
