@@ -72,7 +72,8 @@ static bool take_count(const Option *o, const char *text)
     long long n = strtoll(text, &end, 10);
     bool fits = n >= ranges[o->kind].least && n <= ranges[o->kind].most;
     if (errno || end == text || *end || !fits) {
-        fprintf(stderr, "cleave: --%s wants a whole number%s, not `%s`\n", o->name, ranges[o->kind].text, text);
+        fprintf(stderr, "cleave: --%s wants a whole number%s, not `%s`\n", o->name, ranges[o->kind].text,
+                text);
         return false;
     }
     *(int64_t *)o->value = n;

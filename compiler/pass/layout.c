@@ -7,6 +7,7 @@
 // computes by logical index, and RELAYOUT copies logical elements.
 #include "pass/pass.h"
 #include "pass/rules.h"
+#include "pass/views.h"
 #include <string.h>
 
 enum { FEW_CHANNELS = 4 };     // an input of so many or fewer is better read PLAIN than padded to V
@@ -45,10 +46,6 @@ static bool holds_features(LayoutKind kind)
     return kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS || kind == LAYOUT_NHWC;
 }
 
-static bool is_flattened(const Node *n)
-{
-    return n->layout.in_h * n->layout.in_w > 1 && n->shape.h * n->shape.w == 1;
-}
 
 static Layout layout_of_kind(LayoutKind kind, int vector, const Pieces *pieces, Shape s)
 {
@@ -70,7 +67,7 @@ static Layout layout_from(const Plan *p, Want want, const Node *value)
     LayoutKind kind = p->layouts->kinds[want];
     int vector = p->vector;
     bool features = holds_features(kind) && !wants_map(want);
-    bool flattened = is_flattened(value);
+    bool flattened = node_is_flattened(value);
     Pieces one = one_piece(value->shape.c);
     if (kind == LAYOUT_PLAIN || (flattened && !features))
         return layout_of_kind(kind, vector, &one, value->shape);
@@ -133,7 +130,8 @@ static bool groups_are_blocks(const Node *n, const Node *weights, int vector)
 
 static Node *flipped(Plan *p, Node *user, Node *weights)
 {
-    bool stored_plain = weights->layout.kind == LAYOUT_FILTERS_IN;   // shared with a convolution over the image
+    // Stored plain: shared with a convolution over the image.
+    bool stored_plain = weights->layout.kind == LAYOUT_FILTERS_IN;
     if (stored_plain || !groups_are_blocks(user, weights, p->vector))
         return weights;
     for (int i = 0; i < p->count; i++)
@@ -165,8 +163,8 @@ static Layout nhwc_weights(const Plan *p, const Node *x, Shape w, int groups)
 {
     Layout l = { .kind = LAYOUT_NHWC, .vector = x->layout.vector };
     l.pieces = groups > 1 ? one_piece(w.c) : x->layout.pieces;
-    l.in_h = is_flattened(x) ? x->layout.in_h : 1;
-    l.in_w = is_flattened(x) ? x->layout.in_w : 1;
+    l.in_h = node_is_flattened(x) ? x->layout.in_h : 1;
+    l.in_w = node_is_flattened(x) ? x->layout.in_w : 1;
     if (l.vector < p->vector)
         l.right = image_row_padding(w.w, layout_pixel(&l, w), p->vector);
     return l;
@@ -222,7 +220,8 @@ static bool kind_fits(const Plan *p, const Node *user, Want want, const Node *va
     LayoutKind k = value->layout.kind, wanted = p->layouts->kinds[want];
     switch (want) {
     case WANT_MAP:
-        return k == wanted && value->layout.vector == p->vector && (k != LAYOUT_NHWC || !is_flattened(value));
+        return k == wanted && value->layout.vector == p->vector
+            && (k != LAYOUT_NHWC || !node_is_flattened(value));
     case WANT_IMAGE:
         return (k == wanted || k == LAYOUT_PLAIN) && image_fits(p, user, value);
     case WANT_MAP_OR_PANEL:
@@ -452,90 +451,6 @@ static void lay_out(Plan *p, Node *n)
     append(p, n);
 }
 
-// --- views --------------------------------------------------------------------------------------
-
-static int uses_in(const Node *user, const Node *value)
-{
-    int uses = 0;
-    for (int i = 0; i < user->inputs; i++)
-        uses += user->in[i] == value;
-    return uses;
-}
-
-static bool can_live_in(const Node *x, const Node *concat)
-{
-    return !x->view && !op_has(x->op, OP_SOURCE) && x->device == concat->device &&
-           op_rules[x->op].view != VIEW_WHOLE && op_rules[x->op].view != VIEW_CUT &&
-           uses_in(concat, x) == 1;
-}
-
-// Elements from the start of `whole` to its channel `first` (a start of a piece).
-static int64_t view_start(const Node *whole, int64_t first)
-{
-    Layout l = whole->layout;
-    l.item_stride = 0;
-    return layout_address(&l, whole->shape, 0, first, 0, 0) -
-           layout_address(&l, whole->shape, 0, 0, 0, 0);
-}
-
-static bool concat_in_place(Node *n)
-{
-    int pieces = 0;
-    for (int i = 0; i < n->inputs; i++) {
-        if (!can_live_in(n->in[i], n) || n->in[i]->layout.element != n->layout.element)
-            return false;
-        pieces += n->in[i]->layout.pieces.count;
-    }
-    return pieces == n->layout.pieces.count &&
-           (n->layout.kind == LAYOUT_BLOCKED || n->layout.kind == LAYOUT_PANEL ||
-            n->layout.kind == LAYOUT_COLUMNS || (n->layout.kind == LAYOUT_NHWC && !is_flattened(n)));
-}
-
-static bool starts_a_piece(const Pieces *p, int64_t channel)
-{
-    int64_t c = 0;
-    for (int i = 0; i < p->count; c += p->channels[i++])
-        if (c == channel)
-            return true;
-    return false;
-}
-
-static bool slice_in_place(const Node *n)
-{
-    const Node *x = n->in[0];
-    int64_t end = n->attr.slice.first + n->shape.c;
-    return starts_a_piece(&x->layout.pieces, n->attr.slice.first) &&
-           (end == x->shape.c || starts_a_piece(&x->layout.pieces, end)) &&
-           x->layout.kind != LAYOUT_PLAIN && !(x->layout.kind == LAYOUT_NHWC && is_flattened(x));
-}
-
-static void find_views(Graph *g)
-{
-    for (int i = 0; i < g->count; i++) {
-        Node *n = g->nodes[i];
-        ViewRule rule = op_rules[n->op].view;
-        int64_t first = 0;
-        if (rule == VIEW_JOINED && concat_in_place(n))
-            for (int k = 0; k < n->inputs; first += n->in[k++]->shape.c) {
-                n->in[k]->view = n;
-                n->in[k]->view_offset = first;   // a channel, until place_views runs
-            }
-        if (rule == VIEW_CUT && slice_in_place(n)) {
-            n->view = n->in[0];
-            n->view_offset = n->attr.slice.first;
-        }
-        if (rule == VIEW_WHOLE)
-            n->view = n->in[0];
-    }
-}
-
-static Node *home(Node *n)
-{
-    while (n->view)
-        n = n->view;
-    return n;
-}
-
 // --- halos --------------------------------------------------------------------------------------
 
 // Rows of an image that is read in runs of taps: as many more columns as the last window's padded
@@ -554,35 +469,20 @@ static void find_halos(const Plan *p)
     Halo *need = ARENA_ARRAY(g->arena, Halo, g->count);
     for (int i = 0; i < g->count; i++)
         for (int k = 0; k < g->nodes[i]->inputs; k++)
-            rule_halo(g->nodes[i], k, &need[home(g->nodes[i]->in[k])->id]);
+            rule_halo(g->nodes[i], k, &need[node_home(g->nodes[i]->in[k])->id]);
     for (int i = 0; i < g->count; i++) {
         Node *n = g->nodes[i];
         Layout *l = &n->layout;
         bool is_run = l->kind == LAYOUT_NHWC && l->vector < p->vector && reader_of(p, n);
         if (l->kind != LAYOUT_BLOCKED && l->kind != LAYOUT_PLAIN && !is_run)
             continue;
-        const Halo *halo = &need[home(n)->id];
+        const Halo *halo = &need[node_home(n)->id];
         l->top = (int)halo->top;
         l->left = (int)halo->left;
         l->bottom = (int)halo->bottom;
         l->right = (int)halo->right;
         if (is_run)
             pad_rows(n, reader_of(p, n), p->vector);
-    }
-}
-
-// With halos known: one image's size of the home, and the offsets of views in elements.
-static void place_views(Graph *g)
-{
-    for (int i = 0; i < g->count; i++) {
-        Node *n = g->nodes[i];
-        Layout *l = &n->layout;
-        if (l->kind == LAYOUT_BLOCKED || l->kind == LAYOUT_PLAIN || l->kind == LAYOUT_NHWC)
-            l->item_stride = layout_item(&home(n)->layout, home(n)->shape);
-        if (l->kind == LAYOUT_NHWC)
-            l->pixel_stride = layout_pixel(&home(n)->layout, home(n)->shape);
-        if (n->view && n->view_offset)
-            n->view_offset = view_start(n->view, n->view_offset);
     }
 }
 
@@ -601,8 +501,8 @@ bool pass_layout(Graph *g, const PassOptions *o)
     g->capacity = p.capacity;
     for (int i = 0; i < g->count; i++)
         g->nodes[i]->id = i;
-    find_views(g);
+    views_find(g);
     find_halos(&p);
-    place_views(g);
+    views_place(g);
     return true;
 }

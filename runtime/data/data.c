@@ -202,7 +202,8 @@ static bool open_sources(Data *d, const DataOptions *o, Span *at, char err[DATA_
         !open_source(&d->train_source, o, &r->train, false, o->train_path, at, err))
         return false;
     if (held && o->test_path)
-        return fail_at(r->test.at, at, err, "`test` is held out of `train`: --data cannot put a path over it");
+        return fail_at(r->test.at, at, err,
+                       "`test` is held out of `train`: --data cannot put a path over it");
     if (test && !held && !open_source(&d->test_source, o, &r->test, true, o->test_path, at, err))
         return false;
     const char *const *names = o->class_names ? o->class_names : d->train_source.class_names;

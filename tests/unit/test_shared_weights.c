@@ -34,7 +34,8 @@ static void compile_body(Compilation *c, const char *body)
     assert_true(fd >= 0);
     FILE *f = fdopen(fd, "w");
     fprintf(f, "net n : 3x8x8 -> 4 {\n%s\n}\ndata d { train = random(4, 3x8x8) }\n"
-            "train n on d { loss = cross_entropy  batch = %d  epochs = 1  solver = sgd(lr = 1) }\n", body, BATCH);
+            "train n on d { loss = cross_entropy  batch = %d  epochs = 1  solver = sgd(lr = 1) }\n",
+            body, BATCH);
     fclose(f);
     CompileOptions o = { .modes = 1u << GRAPH_TRAIN };
     bool made = compile_file(c, &o, path);

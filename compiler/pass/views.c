@@ -1,0 +1,105 @@
+// Concatenations and slices that move nothing: values that live in somebody else's memory.
+#include "pass/views.h"
+#include "pass/rules.h"
+
+bool node_is_flattened(const Node *n)
+{
+    return n->layout.in_h * n->layout.in_w > 1 && n->shape.h * n->shape.w == 1;
+}
+
+static int uses_in(const Node *user, const Node *value)
+{
+    int uses = 0;
+    for (int i = 0; i < user->inputs; i++)
+        uses += user->in[i] == value;
+    return uses;
+}
+
+static bool can_live_in(const Node *x, const Node *concat)
+{
+    return !x->view && !op_has(x->op, OP_SOURCE) && x->device == concat->device &&
+           op_rules[x->op].view != VIEW_WHOLE && op_rules[x->op].view != VIEW_CUT &&
+           uses_in(concat, x) == 1;
+}
+
+// Elements from the start of `whole` to its channel `first` (a start of a piece).
+static int64_t view_start(const Node *whole, int64_t first)
+{
+    Layout l = whole->layout;
+    l.item_stride = 0;
+    return layout_address(&l, whole->shape, 0, first, 0, 0) -
+           layout_address(&l, whole->shape, 0, 0, 0, 0);
+}
+
+static bool concat_in_place(Node *n)
+{
+    int pieces = 0;
+    for (int i = 0; i < n->inputs; i++) {
+        if (!can_live_in(n->in[i], n) || n->in[i]->layout.element != n->layout.element)
+            return false;
+        pieces += n->in[i]->layout.pieces.count;
+    }
+    return pieces == n->layout.pieces.count &&
+           (n->layout.kind == LAYOUT_BLOCKED || n->layout.kind == LAYOUT_PANEL ||
+            n->layout.kind == LAYOUT_COLUMNS || (n->layout.kind == LAYOUT_NHWC && !node_is_flattened(n)));
+}
+
+static bool starts_a_piece(const Pieces *p, int64_t channel)
+{
+    int64_t c = 0;
+    for (int i = 0; i < p->count; c += p->channels[i++])
+        if (c == channel)
+            return true;
+    return false;
+}
+
+static bool slice_in_place(const Node *n)
+{
+    const Node *x = n->in[0];
+    int64_t end = n->attr.slice.first + n->shape.c;
+    return starts_a_piece(&x->layout.pieces, n->attr.slice.first) &&
+           (end == x->shape.c || starts_a_piece(&x->layout.pieces, end)) &&
+           x->layout.kind != LAYOUT_PLAIN && !(x->layout.kind == LAYOUT_NHWC && node_is_flattened(x));
+}
+
+void views_find(Graph *g)
+{
+    for (int i = 0; i < g->count; i++) {
+        Node *n = g->nodes[i];
+        ViewRule rule = op_rules[n->op].view;
+        int64_t first = 0;
+        if (rule == VIEW_JOINED && concat_in_place(n))
+            for (int k = 0; k < n->inputs; first += n->in[k++]->shape.c) {
+                n->in[k]->view = n;
+                n->in[k]->view_offset = first;   // a channel, until place_views runs
+            }
+        if (rule == VIEW_CUT && slice_in_place(n)) {
+            n->view = n->in[0];
+            n->view_offset = n->attr.slice.first;
+        }
+        if (rule == VIEW_WHOLE)
+            n->view = n->in[0];
+    }
+}
+
+Node *node_home(Node *n)
+{
+    while (n->view)
+        n = n->view;
+    return n;
+}
+
+// With halos known: one image's size of the home, and the offsets of views in elements.
+void views_place(Graph *g)
+{
+    for (int i = 0; i < g->count; i++) {
+        Node *n = g->nodes[i];
+        Layout *l = &n->layout;
+        if (l->kind == LAYOUT_BLOCKED || l->kind == LAYOUT_PLAIN || l->kind == LAYOUT_NHWC)
+            l->item_stride = layout_item(&node_home(n)->layout, node_home(n)->shape);
+        if (l->kind == LAYOUT_NHWC)
+            l->pixel_stride = layout_pixel(&node_home(n)->layout, node_home(n)->shape);
+        if (n->view && n->view_offset)
+            n->view_offset = view_start(n->view, n->view_offset);
+    }
+}

@@ -1,0 +1,15 @@
+// The part of pass_layout that decides what lives in whose memory.
+#ifndef PASS_VIEWS_H
+#define PASS_VIEWS_H
+#include "ir/graph.h"
+
+// Sets view and, as a channel, view_offset of what is a part of another value or all of it. Layouts are
+// there, halos are not.
+void  views_find(Graph *g);
+// With halos known: strides of images and pixels, view offsets in elements.
+void  views_place(Graph *g);
+// Whose memory it lives in: itself, unless it is a view.
+Node *node_home(Node *n);
+// A map that was flattened: its features stand in the map's order.
+bool  node_is_flattened(const Node *n);
+#endif
