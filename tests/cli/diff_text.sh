@@ -23,7 +23,7 @@ rest='over N steps, largest difference X; B bytes copied between devices, guards
 expect "equal bit by bit: N values $rest; exit 0" --steps 2
 expect "equal bit by bit: N values $rest; exit 0" --steps 2 --threads 1 --threads 2
 expect "equal within 1e-4: N values $rest; exit 0" --steps 2 --no-fuse
-expect "cleave: --steps wants a whole number, not \`few\`
+expect "cleave: --steps wants a whole number from 1 on, not \`few\`
 usage: cleave diff [options] FILE.net      (cleave diff --help tells more); exit 2" --steps few
 # Two runs of equal bits have copied what `show comm` says: bytes a step times steps.
 said=$("$cleave" show comm "$folder/small.net" --json | sed -n 's/.*"bytes_per_step": \([0-9]*\).*/\1/p')

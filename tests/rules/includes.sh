@@ -15,7 +15,7 @@ grep -rnH '^#include "[a-z_]*/' --include='*.[chly]' compiler grammar runtime | 
         may["pass"] = "base tensor ir ops"
         may["program"] = "base tensor recipe"
         may["emit"] = "base tensor recipe ir ops program"
-        may["look"] = "base tensor ir front pass program"
+        may["look"] = "base tensor ir front pass program emit"
         may["runtime"] = "base tensor recipe program kernels"   # the same
     }
     {
