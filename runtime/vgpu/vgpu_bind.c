@@ -484,10 +484,23 @@ static void bind_mma(Parser *p, Statement *s, Insn *i)
 
 // --- all -------------------------------------------------------------------------------------------
 
+// A conversion may have wider registers than its types: its row is not for those.
+static bool has_its_widths(Parser *p, const Statement *s, const InsnRow *row)
+{
+    for (int k = 0, at; row->operands[k] && k < s->operand_count; k++) {
+        const Registers *r = operand_find_register(p, s->operand[k], &at);
+        if (r && r->width != row->operands[k])
+            return false;
+    }
+    return true;
+}
+
 static bool bind_row(Parser *p, Statement *s, Insn *i)
 {
     const InsnRow *row = insn_find(s->name);
     if (!row || !strchr(row->text, '.'))
+        return false;
+    if (strcmp(s->part[0], "cvt") == 0 && !has_its_widths(p, s, row))
         return false;
     int count = 0;
     while (row->operands[count])

@@ -8,7 +8,7 @@ typedef struct {
     Warp    *w;
     int      pc;
     uint32_t lanes;                    // the group that runs
-    int      meet;                     // the lowest instruction at which another group stands
+    int      meet;                     // the next instruction at which another group stands
 } Run;
 
 static void push(Warp *w, int pc, uint32_t lanes, bool waits)
@@ -36,8 +36,8 @@ static bool pick(Run *r)
     r->lanes = w->splits[best].lanes;
     w->splits[best] = w->splits[--w->split_count];
     r->meet = INT_MAX;
-    for (int k = 0; k < w->split_count; k++)
-        if (w->splits[k].pc < r->meet)
+    for (int k = 0; k < w->split_count; k++)                           // lower ones wait
+        if (w->splits[k].pc >= r->pc && w->splits[k].pc < r->meet)
             r->meet = w->splits[k].pc;
     return true;
 }
@@ -53,7 +53,7 @@ static bool branch(Run *r, const Insn *i, uint32_t mask)
 {
     if (mask == r->lanes) {
         r->pc = i->target;
-        return true;
+        return r->w->split_count == 0 || change(r);                    // may have passed others
     }
     r->pc++;
     if (!mask)
@@ -139,36 +139,51 @@ static void settle(Warp *w, const Insn *code)
         }
 }
 
+// Runs instructions that only go on to the next one, up to `stop` or the first that does not.
+static const Insn *run_straight(Warp *w, const Insn *i, const Insn *stop, uint32_t lanes)
+{
+    for (; i < stop && i->flow == FLOW_NEXT; i++) {
+        uint32_t mask = lanes & (w->p[i->guard] ^ i->guard_flip);
+        if (mask)
+            i->run(w, i, mask);
+    }
+    return i;
+}
+
 void vgpu_run_warp(Warp *w, int64_t budget)
 {
     Launch *launch = w->block->launch;
     const Insn *code = launch->kernel->code;
-    int64_t most = launch->how->max_steps;
+    int count = launch->kernel->code_count;
+    int64_t most = launch->how->max_steps, left = budget;
+    if (most && most - w->steps < left)
+        left = most - w->steps;
     Run r = { .w = w };
     bool goes_on = pick(&r);
-    int64_t steps = 0;
-    while (goes_on) {
-        if (r.pc >= r.meet && !(goes_on = change(&r)))
-            break;
-        if (steps == budget || (most && w->steps + steps >= most)) {
-            push(w, r.pc, r.lanes, false);
-            break;
+    while (goes_on && left > 0) {
+        if (r.pc >= r.meet) {
+            goes_on = change(&r);
+            continue;
         }
-        const Insn *i = &code[r.pc];
-        uint32_t mask = r.lanes & (w->p[i->guard] ^ i->guard_flip);
-        steps++;
-        if (i->flow != FLOW_NEXT) {
-            goes_on = run_flow(&r, i, mask);
-        } else {
-            if (mask)
-                i->run(w, i, mask);
-            r.pc++;
+        int stop = r.meet < count ? r.meet : count;
+        if (stop - r.pc > left)
+            stop = r.pc + (int)left;
+        const Insn *i = run_straight(w, code + r.pc, code + stop, r.lanes);
+        int ran = (int)(i - code) - r.pc;
+        r.pc += ran;
+        if (r.pc < stop) {
+            goes_on = run_flow(&r, i, r.lanes & (w->p[i->guard] ^ i->guard_flip));
+            ran++;
         }
+        left -= ran;
+        w->steps += ran;
     }
-    w->steps += steps;
-    if (!goes_on)
+    if (!goes_on) {
         settle(w, code);
-    else if (most && w->steps >= most)
+        return;
+    }
+    push(w, r.pc, r.lanes, false);
+    if (most && w->steps >= most)
         vgpu_report(w, &code[r.pc], __builtin_ctz(r.lanes), VGPU_TOO_LONG, "has taken %lld instructions",
                     (long long)w->steps);
 }

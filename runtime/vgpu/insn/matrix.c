@@ -1,70 +1,90 @@
 // The family of matrix fragments. mma has in o: 4 of d, then a, b, and 4 of c; count is the k of its
 // shape and mode its Matrix. ldmatrix: the address, then count destinations; mode 1 transposes.
-// Lane 4 g + t holds: of a, 16 x k, rows g and g + 8; of b, k x 8, column g; of c, rows g and g + 8,
-// columns 2 t and 2 t + 1.
+//
+// Lane 4 g + t holds of a rows g and g + 8, of b column g, of c rows g and g + 8 and columns 2 t, 2 t + 1.
+// So 32 lanes of a, one element each, are a dense matrix of 8 rows and 4 k: a plane; 32 lanes of b are
+// one of 8 columns and 4 k. A register of 16-bit elements is two planes, of even and of odd k.
 #include "runtime/vgpu/insn/address.h"
 #include "runtime/vgpu/insn/rounding.h"
 
-enum { ROWS = 16, COLUMNS = 8, MOST_K = 16 };
+typedef f32 V4 __attribute__((vector_size(16)));
+typedef f32 V8 __attribute__((vector_size(32)));
 
-// Element `half` of a lane's register as a float.
-static inline f32 element(u32 bits, Matrix kind, int half)
+enum { MOST_PLANES = 4 };
+typedef struct { _Alignas(64) f32 v[MOST_PLANES][LANES]; } Planes;
+
+// The planes of a register behind the `at` first ones; how many it has.
+static inline int spread(const Warp *w, int reg, Matrix kind, Planes *to, int at)
 {
-    if (kind == MATRIX_TF32)
-        return f32_of_bits(bits & 0xffffe000);                         // as the hardware truncates
-    if (kind == MATRIX_BF16)
-        return f32_of_bits(half ? bits & 0xffff0000 : bits << 16);
-    return f32_of_f16((u16)(half ? bits >> 16 : bits));
+    const u32 *bits = (const u32 *)__builtin_assume_aligned(w->r + reg, 64);
+    f32 *even = to->v[at];
+    if (kind == MATRIX_TF32) {
+        for (int l = 0; l < LANES; l++)
+            even[l] = f32_of_bits(bits[l] & 0xffffe000);               // as the hardware truncates
+        return 1;
+    }
+    f32 *odd = to->v[at + 1];
+    for (int l = 0; l < LANES; l++) {
+        even[l] = kind == MATRIX_BF16 ? f32_of_bits(bits[l] << 16) : f32_of_f16((u16)bits[l]);
+        odd[l] = kind == MATRIX_BF16 ? f32_of_bits(bits[l] & 0xffff0000) : f32_of_f16((u16)(bits[l] >> 16));
+    }
+    return 2;
 }
 
-// A register of 8 rows of a: `each` elements a lane, from column `at` on.
-static inline void spread_rows(const Warp *w, int reg, Matrix kind, int each, f32 to[][MOST_K], int at)
+// Rows of b, columns in the order 0 2 4 6 1 3 5 7, from a plane, which has them one by one.
+static inline void turn(const f32 plane[LANES], V8 b[4])
 {
-    const u32 *a = (const u32 *)__builtin_assume_aligned(w->r + reg, 64);
-    for (int l = 0; l < LANES; l++)
-        for (int half = 0; half < each; half++)
-            to[l / 4][at + l % 4 * each + half] = element(a[l], kind, half);
+    const V8 *r = (const V8 *)plane;                                   // columns 2 j and 2 j + 1
+    V8 low = __builtin_shufflevector(r[0], r[1], 0, 8, 1, 9, 4, 12, 5, 13);
+    V8 high = __builtin_shufflevector(r[0], r[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    V8 low2 = __builtin_shufflevector(r[2], r[3], 0, 8, 1, 9, 4, 12, 5, 13);
+    V8 high2 = __builtin_shufflevector(r[2], r[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    b[0] = __builtin_shufflevector(low, low2, 0, 1, 8, 9, 4, 5, 12, 13);
+    b[1] = __builtin_shufflevector(low, low2, 2, 3, 10, 11, 6, 7, 14, 15);
+    b[2] = __builtin_shufflevector(high, high2, 0, 1, 8, 9, 4, 5, 12, 13);
+    b[3] = __builtin_shufflevector(high, high2, 2, 3, 10, 11, 6, 7, 14, 15);
 }
 
-// A register of 8 columns of b, from row `at` on.
-static inline void spread_columns(const Warp *w, int reg, Matrix kind, int each, f32 to[][COLUMNS], int at)
+// Eight rows of d = a * b + c: registers of even columns, then of odd ones. Products of these formats are
+// exact in float (but for subnormal ones), so that fused or not is the same.
+static inline void multiply_rows(Warp *w, const int32_t d[2], const int32_t c[2], const Planes *a, V8 b[][4],
+                                 int planes)
 {
-    const u32 *b = (const u32 *)__builtin_assume_aligned(w->r + reg, 64);
-    for (int l = 0; l < LANES; l++)
-        for (int half = 0; half < each; half++)
-            to[at + l % 4 * each + half][l / 4] = element(b[l], kind, half);
-}
-
-// c += a * b, k ascending. Products of these formats are exact in float: fused or not is the same.
-static inline void multiply(f32 c[ROWS][COLUMNS], f32 a[ROWS][MOST_K], f32 b[MOST_K][COLUMNS], int k_count)
-{
-    for (int y = 0; y < ROWS; y++)
-        for (int k = 0; k < k_count; k++)
-            for (int x = 0; x < COLUMNS; x++)
-                c[y][x] += a[y][k] * b[k][x];
+    const V4 *even = (const V4 *)(w->r + c[0]), *odd = (const V4 *)(w->r + c[1]);
+    V8 sum[8];
+#pragma GCC unroll 8
+    for (int y = 0; y < 8; y++)
+        sum[y] = __builtin_shufflevector(even[y], odd[y], 0, 1, 2, 3, 4, 5, 6, 7);
+#pragma GCC unroll 4
+    for (int p = 0; p < planes; p++)
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++)
+#pragma GCC unroll 8
+            for (int y = 0; y < 8; y++)
+                sum[y] += a->v[p][4 * y + k] * b[p][k];
+    V4 *even_to = (V4 *)(w->r + d[0]), *odd_to = (V4 *)(w->r + d[1]);
+#pragma GCC unroll 8
+    for (int y = 0; y < 8; y++) {
+        even_to[y] = __builtin_shufflevector(sum[y], sum[y], 0, 1, 2, 3);
+        odd_to[y] = __builtin_shufflevector(sum[y], sum[y], 4, 5, 6, 7);
+    }
 }
 
 static inline void run_mma(Warp *w, const Insn *i, Matrix kind, int k_count)
 {
-    f32 a[ROWS][MOST_K], b[MOST_K][COLUMNS], c[ROWS][COLUMNS];
-    int each = kind == MATRIX_TF32 ? 1 : 2, pieces = k_count / (4 * each);
-    const int32_t *a_ = i->o + 4, *b_ = a_ + 2 * pieces, *c_ = b_ + pieces;
-    for (int k = 0; k < pieces; k++) {
-        spread_rows(w, a_[2 * k], kind, each, a, 4 * each * k);
-        spread_rows(w, a_[2 * k + 1], kind, each, a + 8, 4 * each * k);
-        spread_columns(w, b_[k], kind, each, b, 4 * each * k);
+    Planes top, bottom, columns;
+    V8 b[MOST_PLANES][4];
+    int planes = k_count / 4, registers = kind == MATRIX_TF32 ? planes : planes / 2;
+    const int32_t *a_ = i->o + 4, *b_ = a_ + 2 * registers, *c_ = b_ + registers;
+    for (int r = 0, at = 0; r < registers; r++) {
+        spread(w, a_[2 * r], kind, &top, at);
+        spread(w, a_[2 * r + 1], kind, &bottom, at);
+        at += spread(w, b_[r], kind, &columns, at);
     }
-    for (int r = 0; r < 4; r++) {
-        const f32 *from = (const f32 *)(w->r + c_[r]);
-        for (int l = 0; l < LANES; l++)
-            c[l / 4 + 8 * (r / 2)][2 * (l % 4) + r % 2] = from[l];
-    }
-    multiply(c, a, b, k_count);
-    for (int r = 0; r < 4; r++) {
-        f32 *to = (f32 *)(w->r + i->o[r]);
-        for (int l = 0; l < LANES; l++)
-            to[l] = c[l / 4 + 8 * (r / 2)][2 * (l % 4) + r % 2];
-    }
+    for (int p = 0; p < planes; p++)
+        turn(columns.v[p], b[p]);
+    multiply_rows(w, i->o, c_, &top, b, planes);
+    multiply_rows(w, i->o + 2, c_ + 2, &bottom, b, planes);
 }
 
 static void mma(Warp *w, const Insn *i, uint32_t mask)

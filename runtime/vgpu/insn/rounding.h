@@ -75,13 +75,9 @@ static inline f32 f32_of_bf16(u16 h) { return f32_of_bits((u32)h << 16); }
 
 static inline f32 f32_of_f16(u16 h)
 {
-    u32 sign = (u32)(h & 0x8000) << 16, rest = h & 0x7fff;
-    if (rest >= 0x7c00)
-        return f32_of_bits(sign | 0x7f800000 | (rest & 0x3ff) << 13);
-    if (rest >= 0x400)
-        return f32_of_bits(sign | ((rest << 13) + (112u << 23)));
-    f32 x = (f32)rest * 0x1p-24f;
-    return sign ? -x : x;
+    u32 rest = h & 0x7fff, sign = (u32)(h & 0x8000) << 16;
+    f32 x = f32_of_bits(rest << 13) * 0x1p112f;                        // exact, subnormal numbers too
+    return f32_of_bits(sign | (rest >= 0x7c00 ? 0x7f800000 | rest << 13 : bits_of_f32(x)));
 }
 
 // To the nearest even, without branches: what the kernels do in every store.
