@@ -33,7 +33,7 @@ static void take_prefixed(Statement *s, const char *prefix)
             s->part[k] = NULL;
 }
 
-_Noreturn static void unknown(Parser *p, const Statement *s)
+__attribute__((noreturn)) static void unknown(Parser *p, const Statement *s)
 {
     if (strcmp(s->part[0], "call") == 0)
         parser_fail(p, "a call: functions of a kernel must be inlined (__forceinline__)");

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Noreturn void parser_fail(Parser *p, const char *fmt, ...)
+void parser_fail(Parser *p, const char *fmt, ...)
 {
     int line = 1, n = snprintf(p->err, VGPU_ERROR, "PTX line ");
     for (const char *s = p->text; s < p->at && *s; s++)

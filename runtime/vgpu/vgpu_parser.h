@@ -50,7 +50,7 @@ typedef struct {
     char  buffer[128];
 } Statement;
 
-_Noreturn void parser_fail(Parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+__attribute__((noreturn, format(printf, 2, 3))) void parser_fail(Parser *p, const char *fmt, ...);
 
 // vgpu_operand.c: names to places in the register file.
 int      operand_width_of_type(Parser *p, const char *type);           // bytes; 0: pred
