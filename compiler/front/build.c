@@ -172,7 +172,37 @@ static Node *build_window(Elab *e, StageUse *u, Op op, const Argument *size)
     return n;
 }
 
-Node *build_max_pool(Elab *e, StageUse *u) { return build_window(e, u, OP_MAX_POOL, use_arg(u, "size")); }
+// Which maxima have too many places for one window, but not for one along rows and one along columns.
+static bool is_done_in_two(const Window *w, Shape x)
+{
+    bool fits = window_outputs_h(w, x.h) >= 1 && window_outputs_w(w, x.w) >= 1 &&
+                w->pad_top < w->kernel_h && w->pad_left < w->kernel_w;
+    return fits && (int64_t)w->kernel_h * w->kernel_w > MAX_POOL_TAPS && w->kernel_h <= MAX_POOL_TAPS &&
+           w->kernel_w <= MAX_POOL_TAPS;
+}
+
+// The first largest number of each row, then the first row that has the largest: the same number, at
+// the same place, as the first in row-major order.
+Node *build_max_pool(Elab *e, StageUse *u)
+{
+    Window w = window_of(u, use_arg(u, "size"));
+    Node *x = u->in[0];
+    if (!is_done_in_two(&w, x->shape))
+        return build_window(e, u, OP_MAX_POOL, use_arg(u, "size"));
+    Window along = w, down = w;
+    along.kernel_h = along.stride_h = down.kernel_w = down.stride_w = 1;
+    along.pad_top = along.pad_bottom = down.pad_left = down.pad_right = 0;
+    Node *rows = stage_node(e, u, OP_MAX_POOL, "rows", 1, &x);
+    rows->attr.pool.window = along;
+    if (!inferred(e, rows))
+        return NULL;
+    Node *n = stage_node(e, u, OP_MAX_POOL, NULL, 1, &rows);
+    n->attr.pool.window = down;
+    if (!inferred(e, n))
+        return NULL;
+    promise_remember(e, u, x, n, &w);
+    return n;
+}
 
 Node *build_mean_pool(Elab *e, StageUse *u)
 {
@@ -186,8 +216,9 @@ Node *build_mean_pool(Elab *e, StageUse *u)
 
 Node *build_pool(Elab *e, StageUse *u)
 {
-    Op op = strcmp(use_word(u, "kind"), "mean") ? OP_MAX_POOL : OP_MEAN_POOL;
-    return build_window(e, u, op, use_arg(u, "size"));
+    if (!strcmp(use_word(u, "kind"), "mean"))
+        return build_window(e, u, OP_MEAN_POOL, use_arg(u, "size"));
+    return build_max_pool(e, u);
 }
 
 Node *build_lrn(Elab *e, StageUse *u)

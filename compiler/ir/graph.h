@@ -57,6 +57,7 @@ typedef struct Param {
 } Param;
 
 typedef struct { int groups; Window window; } ConvAttr;        // conv, conv_dx, conv_dw
+enum { MAX_POOL_TAPS = 256 };         // of a window: kernels keep the place of a maximum in a byte
 typedef struct { Window window; }             PoolAttr;
 typedef struct {
     int    size;                      // maps (lrn) or rows and columns (lrn_map) of the sum; odd

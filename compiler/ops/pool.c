@@ -20,6 +20,17 @@ static bool pool_infer(Graph *g, Node *n)
     return true;
 }
 
+static bool max_pool_infer(Graph *g, Node *n)
+{
+    const Window *w = &n->attr.pool.window;
+    if (!pool_infer(g, n))
+        return false;
+    if ((int64_t)w->kernel_h * w->kernel_w > MAX_POOL_TAPS)
+        return op_fault(g, n, "E316", "a window of %dx%d has more than %d places to remember a maximum by",
+                        w->kernel_h, w->kernel_w, MAX_POOL_TAPS);
+    return true;
+}
+
 static void pool_grad(Graph *g, Node *n, Op op, int inputs, Node *const *in)
 {
     if (!gradient_wanted(g, n->in[0]))
@@ -57,7 +68,7 @@ static void pool_print(const Node *n, FILE *out)
 
 const OpInfo op_max_pool = {
     .name = "max_pool", .least_inputs = 1, .most_inputs = 1, .traits = OP_WINDOW | OP_PER_MAP,
-    .infer = pool_infer, .grad = max_pool_grad, .cost = pool_cost, .print = pool_print,
+    .infer = max_pool_infer, .grad = max_pool_grad, .cost = pool_cost, .print = pool_print,
 };
 
 const OpInfo op_max_pool_dx = {

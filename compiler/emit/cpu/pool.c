@@ -7,12 +7,6 @@ static bool is_gradient(const Node *n) { return n->op == OP_MAX_POOL_DX || n->op
 
 static bool is_blocked(const Node *n) { return n->layout.kind == LAYOUT_BLOCKED; }
 
-// A place is a byte.
-static bool places_fit(const Node *pool)
-{
-    return (int64_t)pool->attr.pool.window.kernel_h * pool->attr.pool.window.kernel_w <= 256;
-}
-
 static void places_address(Emit *e, const Node *pool)
 {
     Layout l = pool->layout;
@@ -65,8 +59,7 @@ bool pool_takes(const Emit *e, const Group *g)
 {
     (void)e;
     const Node *n = g->root;
-    return !is_gradient(n) && is_blocked(n) && is_blocked(n->in[0])
-        && (!n->places || places_fit(n));
+    return !is_gradient(n) && is_blocked(n) && is_blocked(n->in[0]);
 }
 
 bool pool_emit(Emit *e, Kern *k)
@@ -89,8 +82,7 @@ bool pool_dx_takes(const Emit *e, const Group *g)
 {
     (void)e;
     const Node *n = g->root;
-    return is_gradient(n) && is_blocked(n) && is_blocked(n->in[0])
-        && (!pool_is_max(n) || places_fit(n));
+    return is_gradient(n) && is_blocked(n) && is_blocked(n->in[0]);
 }
 
 bool pool_dx_emit(Emit *e, Kern *k)
