@@ -35,15 +35,21 @@ VgpuMemory *vgpu_memory_open(void);                      // NULL: no memory
 void        vgpu_memory_close(VgpuMemory *m);            // NULL is allowed
 bool        vgpu_memory_add(VgpuMemory *m, const void *at, size_t bytes, const char *name);
 void        vgpu_memory_remove(VgpuMemory *m, const void *at);
+// Of bytes within one allocation: there is no value in them yet; now there is one. A kernel that reads
+// what has none is reported. Where nothing was said there are values. False: no memory.
+bool        vgpu_memory_forget(VgpuMemory *m, const void *at, size_t bytes);
+void        vgpu_memory_know(VgpuMemory *m, const void *at, size_t bytes);
 
 typedef enum {
     VGPU_OUT_OF_BOUNDS,                // beside every allocation, shared array or local array
     VGPU_MISALIGNED,                   // an address that is no multiple of the access
-    VGPU_UNINITIALISED,                // shared memory is read before it is written
+    VGPU_UNINITIALISED,                // memory is read before it is written
     VGPU_NOT_WAITED,                   // ... before the cp.async that writes it was waited for
+    VGPU_RACE,                         // two accesses, one of them a write, that no barrier orders
     VGPU_DIVERGENT_BARRIER,            // some threads of a warp are elsewhere
     VGPU_DEADLOCK,                     // threads wait for threads that never come
-    VGPU_BAD_LANE,                     // a shuffle or vote of a lane that is not in the mask
+    VGPU_BAD_LANE,                     // a shuffle or vote of a lane that is not in the mask or has ended
+    VGPU_NOT_ROUNDED,                  // an operand of a tf32 product has bits that the hardware drops
     VGPU_TRAP,                         // the kernel itself gave up
     VGPU_TOO_LONG                      // more than max_steps instructions in one warp
 } VgpuFault;
@@ -73,9 +79,9 @@ typedef struct {
     unsigned           grid[3], block[3];
     unsigned           shared_bytes;   // dynamic shared memory
     const void *const *params;         // a pointer to each one's value, as cuLaunchKernel takes them
-    bool               check;          // watch memory: bounds, alignment, what is uninitialised
-    const VgpuMemory  *memory;         // what there is of global memory; NULL: pointers are trusted
-    int                threads;        // of the host; blocks are dealt out to them. 0: 1
+    bool               check;          // watch memory: bounds, alignment, what is uninitialised, races
+    VgpuMemory        *memory;         // what there is of global memory; NULL: pointers are trusted
+    int                threads;        // of the host; blocks are dealt out to them. 0: 1. Checked: 1
     uint64_t           seed;           // not 0: warps take turns at random, and blocks run backwards
     int64_t            max_steps;      // instructions that a warp may take; 0: no limit
     VgpuReports       *reports;        // gets all that was found; NULL: only `err` tells

@@ -98,6 +98,16 @@ static void take_memory_hints(Statement *s)
     take_prefixed(s, "L2::");
 }
 
+// Cells of the search for races are as fine as the narrowest access.
+static void note_grain(Kernel *k, const Insn *i)
+{
+    bool shared = i->space == SPACE_SHARED, generic = i->space == SPACE_GENERIC;
+    if ((shared || generic) && i->width < k->shared_grain)
+        k->shared_grain = i->width;
+    if ((!shared || generic) && i->width < k->global_grain)
+        k->global_grain = i->width;
+}
+
 // The element type, which stands last.
 static int take_element(Parser *p, Statement *s, Insn *i)
 {
@@ -146,6 +156,7 @@ static void bind_memory(Parser *p, Statement *s, Insn *i, bool is_load)
     end_modifiers(p, s);
     i->o[0] = operand_address(p, address, (Space)i->space, &base_width, &i->offset);
     i->base_width = (uint8_t)base_width;
+    note_grain(p->k, i);
     i->run = run_of(p, s, is_load ? "ld" : "st");
 }
 

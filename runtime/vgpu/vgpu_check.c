@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const verb[] = { "reads", "writes", "copies to" };
+static const char *const verb[] = { "reads", "writes", "copies to", "changes" };
 
 static Space space_of(uint64_t *at)
 {
@@ -18,19 +18,23 @@ static Space space_of(uint64_t *at)
 static void check_shared_bytes(Warp *w, const Insn *i, int lane, uint64_t at, unsigned bytes,
                                Access access)
 {
-    uint8_t *state = w->block->shared_state + at;
+    Block *b = w->block;
+    uint8_t *state = b->shared_state + at;
     for (unsigned k = 0; k < bytes; k++) {
         if (state[k] == BYTE_ON_ITS_WAY)
             vgpu_report(w, i, lane, VGPU_NOT_WAITED,
                         "%s byte %" PRIu64 " of shared memory, which a cp.async that was not waited for "
                         "writes", verb[access], at + k);
-        else if (state[k] == BYTE_UNKNOWN && access == ACCESS_READ)
+        else if (state[k] == BYTE_UNKNOWN && (access == ACCESS_READ || access == ACCESS_ATOMIC))
             vgpu_report(w, i, lane, VGPU_UNINITIALISED, "reads byte %" PRIu64
                         " of shared memory, which nothing has written", at + k);
         else
             continue;
         break;
     }
+    unsigned grain = b->launch->kernel->shared_grain;
+    Accessed what = { b->cells + at / grain, (int)(bytes / grain), b->first_epoch, NULL, at };
+    vgpu_race(w, i, lane, &what, access);
     if (access != ACCESS_READ)
         memset(state, access == ACCESS_COPY ? BYTE_ON_ITS_WAY : BYTE_KNOWN, bytes);
 }
@@ -67,14 +71,38 @@ static bool module_holds(const VgpuModule *m, const uint8_t *at, unsigned bytes)
     return false;
 }
 
+static void check_known(Warp *w, const Insn *i, int lane, bool *unknown, unsigned bytes, Access access,
+                        const Accessed *what)
+{
+    if (!unknown)
+        return;
+    const bool *first = access == ACCESS_WRITE ? NULL : memchr(unknown, true, bytes);
+    if (first)
+        vgpu_report(w, i, lane, VGPU_UNINITIALISED,
+                    "%s byte %" PRIu64 " of '%.60s', which nothing has written",
+                    verb[access], what->at + (uint64_t)(first - unknown), what->name);
+    if (access != ACCESS_READ)
+        memset(unknown, false, bytes);
+}
+
 static uint8_t *locate_global(Warp *w, const Insn *i, int lane, uint64_t at, unsigned bytes, Access access,
                               int *hint)
 {
-    const VgpuMemory *m = w->block->launch->how->memory;
+    const Launch *launch = w->block->launch;
+    VgpuMemory *m = launch->how->memory;
     uint8_t *host = (uint8_t *)(uintptr_t)at;
-    const VgpuModule *module = w->block->launch->module;
-    if (!m || vgpu_memory_holds(m, at, bytes, hint) || module_holds(module, host, bytes))
+    if (!m || module_holds(launch->module, host, bytes))
         return host;
+    if (vgpu_memory_holds(m, at, bytes, hint)) {
+        unsigned grain = launch->kernel->global_grain;
+        Accessed what = { vgpu_memory_cells(m, *hint, at, grain), (int)(bytes / grain), launch->first_epoch,
+                          NULL, 0 };
+        what.name = vgpu_memory_name(m, *hint, at, &what.at);
+        if (what.cells)
+            vgpu_race(w, i, lane, &what, access);
+        check_known(w, i, lane, vgpu_memory_unknown(m, *hint, at), bytes, access, &what);
+        return host;
+    }
     char where[128];
     vgpu_memory_describe(m, at, where, sizeof where);
     vgpu_report(w, i, lane, VGPU_OUT_OF_BOUNDS, "%s %u bytes %s", verb[access], bytes, where);
@@ -120,4 +148,16 @@ void vgpu_locate(Warp *w, const Insn *i, Space space, uint32_t mask, const uint6
         if (!host[l])
             host[l] = w->block->nowhere;
     }
+}
+
+void vgpu_arrival(Warp *w, const Insn *i, int lane, const uint8_t *to, unsigned bytes)
+{
+    Block *b = w->block;
+    if (!b->shared_state || to == b->nowhere)
+        return;
+    uint64_t at = (uint64_t)(to - b->shared);
+    unsigned grain = b->launch->kernel->shared_grain;
+    Accessed what = { b->cells + at / grain, (int)(bytes / grain), b->first_epoch, NULL, at };
+    memset(b->shared_state + at, BYTE_KNOWN, bytes);
+    vgpu_race(w, i, lane, &what, ACCESS_ARRIVAL);
 }

@@ -6,7 +6,8 @@
 // A byte of shared memory, when checked. BYTE_ON_ITS_WAY: a cp.async that was not waited for writes it.
 typedef enum { BYTE_UNKNOWN, BYTE_KNOWN, BYTE_ON_ITS_WAY } ByteState;
 
-typedef enum { ACCESS_READ, ACCESS_WRITE, ACCESS_COPY } Access;        // COPY: is written in the background
+// COPY: is written in the background; ARRIVAL: now the bytes are there.
+typedef enum { ACCESS_READ, ACCESS_WRITE, ACCESS_COPY, ACCESS_ATOMIC, ACCESS_ARRIVAL } Access;
 
 // The host's addresses of accesses to `bytes` bytes at `at` (offsets in shared, local and param memory).
 // Reports what is not allowed, and sends it to a place where it does no harm.
@@ -17,9 +18,32 @@ void vgpu_locate(Warp *w, const Insn *i, Space space, uint32_t mask, const uint6
 void vgpu_report(Warp *w, const Insn *i, int lane, VgpuFault fault, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
+// What an access touches. Events of epochs before `first` do not count.
+typedef struct {
+    Cell       *cells;
+    int         count;
+    uint32_t    first;
+    const char *name;                  // of the allocation; NULL: shared memory
+    uint64_t    at;                    // the byte in it
+} Accessed;
+
+// Reports when an access races with one before it, and remembers it.
+void vgpu_race(Warp *w, const Insn *i, int lane, const Accessed *what, Access access);
+// The bytes of a copy have come.
+void vgpu_arrival(Warp *w, const Insn *i, int lane, const uint8_t *to, unsigned bytes);
+
 // Is [at, at + bytes) within one allocation? `hint` is an index that saves searching: where the
 // last one was found.
 bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, unsigned bytes, int *hint);
+// Of the bytes from an address on: has it no value? NULL: all of the allocation has.
+bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at);
+// The cells of an address within allocation `index`; NULL: no memory for them.
+Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned grain);
+// Its name, and where in it an address is.
+const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64_t *offset);
+// The first epoch of a launch, and, when it has ended, the last.
+uint32_t vgpu_memory_begin_epochs(VgpuMemory *m);
+void     vgpu_memory_end_epochs(VgpuMemory *m, uint32_t last);
 // Says in words where an address is that no allocation holds.
 void vgpu_memory_describe(const VgpuMemory *m, uint64_t at, char *to, size_t size);
 #endif

@@ -97,6 +97,9 @@ static bool run_together(Run *r, const Insn *i, uint32_t mask)
         push(w, r->pc, r->lanes, true);
         return pick(r);
     }
+    if (i->members == NO_OPERAND && mask != ALL_LANES)
+        vgpu_report(w, i, __builtin_ctz(mask), VGPU_BAD_LANE, "needs all lanes, and lanes %08x have ended",
+                    ~mask);
     i->run(w, i, mask);
     r->pc++;
     return true;

@@ -50,6 +50,7 @@ static void begin_warp(Block *b, int index)
     w->blocked = false;
     w->steps = 0;
     w->copy_count = 0;
+    w->syncs = 0;
     w->split_count = 1;
     w->splits[0] = (Split){ 0, w->live, false };
     memset(w->committed, 0, sizeof w->committed);
@@ -68,6 +69,7 @@ static bool all_wait(const Block *b)
 
 static void open_barrier(Block *b)
 {
+    b->epoch++;
     for (int k = 0; k < b->warp_count; k++) {
         Warp *w = &b->warps[k];
         w->at_barrier = 0;
@@ -103,6 +105,7 @@ void vgpu_run_block(Block *b, int64_t number)
     b->id[1] = (unsigned)(number / grid[0] % grid[1]);
     b->id[2] = (unsigned)(number / grid[0] / grid[1]);
     b->random = (launch->how->seed + 1) * 0x9e3779b97f4a7c15u + (uint64_t)number;
+    b->first_epoch = ++b->epoch;
     if (b->shared_state) {
         memset(b->shared, UNKNOWN_BYTE, launch->shared_bytes);
         memset(b->shared_state, BYTE_UNKNOWN, launch->shared_bytes);
@@ -131,6 +134,7 @@ static void close_block(Block *b)
     free(b->warps);
     free(b->shared);
     free(b->shared_state);
+    free(b->cells);
     free(b);
 }
 
@@ -165,9 +169,12 @@ static Block *open_block(Launch *launch)
     b->warp_count = (b->threads + LANES - 1) / LANES;
     b->shared = aligned_alloc(256, rounded_up(launch->shared_bytes + 1));
     b->warps = calloc((size_t)b->warp_count, sizeof *b->warps);
-    if (launch->how->check)
+    b->epoch = launch->first_epoch;
+    if (launch->how->check) {
         b->shared_state = malloc(launch->shared_bytes + 1);
-    bool ok = b->shared && b->warps && (b->shared_state || !launch->how->check);
+        b->cells = calloc(launch->shared_bytes / launch->kernel->shared_grain + 1, sizeof *b->cells);
+    }
+    bool ok = b->shared && b->warps && ((b->shared_state && b->cells) || !launch->how->check);
     for (int k = 0; ok && k < b->warp_count; k++)
         ok = open_warp(b, k);
     if (ok)
@@ -187,8 +194,12 @@ static void run_item(void *context, int64_t item, const PoolWorker *worker)
 
 static bool run_blocks(Launch *launch, int threads)
 {
+    VgpuMemory *memory = launch->how->check ? launch->how->memory : NULL;
+    if (launch->how->check)
+        threads = 1;                                          // one history of every byte
     if (threads > launch->blocks)
         threads = (int)launch->blocks;
+    launch->first_epoch = memory ? vgpu_memory_begin_epochs(memory) : 1;
     Work work = { launch, calloc((size_t)threads, sizeof *work.blocks) };
     bool ok = work.blocks != NULL;
     for (int t = 0; ok && t < threads; t++)
@@ -199,6 +210,8 @@ static bool run_blocks(Launch *launch, int threads)
     for (int64_t b = 0; ok && !pool && b < launch->blocks; b++)
         run_item(&work, b, &(PoolWorker){ 0, NULL });
     pool_close(pool);
+    if (ok && memory)
+        vgpu_memory_end_epochs(memory, work.blocks[0]->epoch);
     for (int t = 0; work.blocks && t < threads; t++)
         if (work.blocks[t])
             close_block(work.blocks[t]);

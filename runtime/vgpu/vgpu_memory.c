@@ -4,9 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { uint64_t at, size; char *name; } Allocation;
+typedef struct {
+    uint64_t at, size;
+    char    *name;
+    Cell    *cells;                    // one each `grain` bytes; NULL: not needed yet
+    unsigned grain;
+    bool    *unknown;                  // of each byte: there is no value; NULL: all have one
+} Allocation;
 
-struct VgpuMemory { Allocation *list; int count, capacity; };
+struct VgpuMemory { Allocation *list; int count, capacity; uint32_t epoch; };
 
 VgpuMemory *vgpu_memory_open(void) { return calloc(1, sizeof(VgpuMemory)); }
 
@@ -14,8 +20,11 @@ void vgpu_memory_close(VgpuMemory *m)
 {
     if (!m)
         return;
-    for (int i = 0; i < m->count; i++)
+    for (int i = 0; i < m->count; i++) {
         free(m->list[i].name);
+        free(m->list[i].cells);
+        free(m->list[i].unknown);
+    }
     free(m->list);
     free(m);
 }
@@ -44,7 +53,7 @@ bool vgpu_memory_add(VgpuMemory *m, const void *at, size_t bytes, const char *na
         m->list = list;
         m->capacity = capacity;
     }
-    Allocation new = { (uint64_t)(uintptr_t)at, bytes, strdup(name) };
+    Allocation new = { .at = (uint64_t)(uintptr_t)at, .size = bytes, .name = strdup(name) };
     if (!new.name)
         return false;
     int i = count_until(m, new.at);
@@ -60,6 +69,8 @@ void vgpu_memory_remove(VgpuMemory *m, const void *at)
     if (i < 0 || m->list[i].at != (uint64_t)(uintptr_t)at)
         return;
     free(m->list[i].name);
+    free(m->list[i].cells);
+    free(m->list[i].unknown);
     m->count--;
     memmove(m->list + i, m->list + i + 1, (size_t)(m->count - i) * sizeof *m->list);
 }
@@ -79,6 +90,65 @@ bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, unsigned bytes, int *hi
     *hint = i;
     return true;
 }
+
+bool vgpu_memory_forget(VgpuMemory *m, const void *at, size_t bytes)
+{
+    int i = count_until(m, (uint64_t)(uintptr_t)at) - 1;
+    if (i < 0 || bytes > UINT32_MAX || !holds(&m->list[i], (uint64_t)(uintptr_t)at, (unsigned)bytes))
+        return false;
+    Allocation *a = &m->list[i];
+    if (!a->unknown)
+        a->unknown = calloc(a->size + 1, 1);
+    if (a->unknown)
+        memset(a->unknown + ((uint64_t)(uintptr_t)at - a->at), true, bytes);
+    return a->unknown != NULL;
+}
+
+void vgpu_memory_know(VgpuMemory *m, const void *at, size_t bytes)
+{
+    int i = count_until(m, (uint64_t)(uintptr_t)at) - 1;
+    if (i < 0 || bytes > UINT32_MAX || !holds(&m->list[i], (uint64_t)(uintptr_t)at, (unsigned)bytes))
+        return;
+    if (m->list[i].unknown)
+        memset(m->list[i].unknown + ((uint64_t)(uintptr_t)at - m->list[i].at), false, bytes);
+}
+
+bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at)
+{
+    const Allocation *a = &m->list[index];
+    return a->unknown ? a->unknown + (at - a->at) : NULL;
+}
+
+Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned grain)
+{
+    Allocation *a = &m->list[index];
+    if (!a->cells || a->grain != grain) {
+        free(a->cells);
+        a->cells = calloc(a->size / grain + 1, sizeof *a->cells);
+        a->grain = grain;
+    }
+    return a->cells ? a->cells + (at - a->at) / grain : NULL;
+}
+
+const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64_t *offset)
+{
+    *offset = at - m->list[index].at;
+    return m->list[index].name;
+}
+
+uint32_t vgpu_memory_begin_epochs(VgpuMemory *m)
+{
+    if (m->epoch > UINT32_MAX / 2) {                          // long before they come round
+        m->epoch = 0;
+        for (int i = 0; i < m->count; i++) {
+            free(m->list[i].cells);
+            m->list[i].cells = NULL;
+        }
+    }
+    return m->epoch + 1;
+}
+
+void vgpu_memory_end_epochs(VgpuMemory *m, uint32_t last) { m->epoch = last; }
 
 void vgpu_memory_describe(const VgpuMemory *m, uint64_t at, char *to, size_t size)
 {

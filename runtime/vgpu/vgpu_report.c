@@ -12,7 +12,9 @@ const char *vgpu_fault_name(VgpuFault f)
         [VGPU_OUT_OF_BOUNDS] = "out-of-bounds",   [VGPU_MISALIGNED] = "misaligned",
         [VGPU_UNINITIALISED] = "uninitialised",   [VGPU_NOT_WAITED] = "not-waited",
         [VGPU_DIVERGENT_BARRIER] = "divergent-barrier", [VGPU_DEADLOCK] = "deadlock",
-        [VGPU_BAD_LANE] = "bad-lane",             [VGPU_TRAP] = "trap",
+        [VGPU_RACE] = "race",
+        [VGPU_BAD_LANE] = "bad-lane",
+        [VGPU_NOT_ROUNDED] = "not-rounded",       [VGPU_TRAP] = "trap",
         [VGPU_TOO_LONG] = "too-long",
     };
     return names[f];

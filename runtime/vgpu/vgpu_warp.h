@@ -17,9 +17,20 @@ typedef struct {
     _Atomic bool      stopped;         // something was found that ends the launch
     pthread_mutex_t   atomic_lock, report_lock;
     VgpuReports      *reports;
+    uint32_t          first_epoch;
     int64_t           found;           // times that something was reported
     _Atomic uint64_t  steps;
 } Launch;
+
+// An access as the search for races remembers it (vgpu_race.c).
+typedef struct {
+    uint32_t epoch;                    // 0: none
+    uint32_t insn;                     // in the kernel's code; + ATOMIC_EVENT
+    uint16_t who, syncs;               // a thread, or several; the warp's syncs then
+} Event;
+#define ATOMIC_EVENT 0x80000000u
+
+typedef struct { Event write, read; } Cell;
 
 typedef struct {                       // lanes that stand at the same instruction
     int      pc;
@@ -53,6 +64,7 @@ struct Warp {
     int64_t   steps;                   // instructions taken in this block
     Copy     *copies;
     int       copy_count, copy_capacity;
+    uint16_t  syncs;                   // bar.warp.sync so far
     uint32_t  committed[LANES];        // groups of cp.async
 };
 
@@ -61,6 +73,8 @@ struct Block {
     unsigned  id[3];
     uint8_t  *shared;
     uint8_t  *shared_state;            // a ByteState each; NULL when unchecked
+    Cell     *cells;                   // of shared memory, one each shared_grain bytes; NULL when unchecked
+    uint32_t  epoch, first_epoch;      // steps at every barrier; where it was when the block began
     uint8_t   nowhere[32];             // what accesses that are not allowed go to
     Warp     *warps;
     int       warp_count, threads;

@@ -207,6 +207,153 @@ static void test_copies_in_the_background(void **state)
                  "a cp.async that was not waited for");
 }
 
+// The same buffer again for the next copy, while another warp reads it.
+static void test_copies_over_what_is_read(void **state)
+{
+    (void)state;
+    Data d = { .out = { 0 } };
+    static const char text[] =
+        "and.b32 %r10, %r2, 31; shl.b32 %r7, %r10, 4; mov.u32 %r6, buffer; add.s32 %r8, %r6, %r7;\n"
+        "cvt.u64.u32 %rd3, %r7; add.s64 %rd4, %rd2, %rd3; setp.ge.u32 %p1, %r2, 32;\n"
+        "@!%p1 cp.async.cg.shared.global [%r8], [%rd4], 16; cp.async.wait_all; bar.sync 0;\n"
+        "@!%p1 ld.shared.u32 %r5, [%r8];\n"
+        "@%p1 cp.async.cg.shared.global [%r8], [%rd4], 16; cp.async.wait_all;";
+    expect_fault(run(".shared .align 16 .b8 buffer[512];", text, &d, 1, 64, checked), VGPU_RACE, 32,
+                 "copies to byte 0 of shared memory, which thread 0,0,0 read at sample.cu:10");
+}
+
+// --- races -----------------------------------------------------------------------------------------
+
+static const char neighbour[] =
+    "mov.u32 %r6, buffer; shl.b32 %r7, %r2, 2; add.s32 %r8, %r6, %r7; st.shared.u32 [%r8], %r2;\n"
+    "BETWEEN\nxor.b32 %r9, %r2, WITH; shl.b32 %r9, %r9, 2; add.s32 %r9, %r6, %r9; ld.shared.u32 %r5, [%r9];";
+
+static VgpuReports run_neighbour(const char *between, const char *with, uint64_t seed)
+{
+    char text[1024];
+    Data d = { .out = { 0 } };
+    const char *b = strstr(neighbour, "BETWEEN"), *w = strstr(neighbour, "WITH");
+    snprintf(text, sizeof text, "%.*s%s%.*s%s%s", (int)(b - neighbour), neighbour, between, (int)(w - b) - 7,
+             b + 7, with, w + 4);
+    VgpuLaunch how = { .check = true, .seed = seed };
+    return run(".shared .align 4 .b32 buffer[64];", text, &d, 2, 64, how);
+}
+
+static bool holds(const VgpuReports *r, VgpuFault fault, const char *message)
+{
+    for (int k = 0; k < r->count; k++)
+        if (r->list[k].fault == fault && strstr(r->list[k].message, message))
+            return true;
+    return false;
+}
+
+static void test_races_in_shared_memory(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        VgpuReports r = run_neighbour("bar.sync 0;", "32", seed);
+        assert_int_equal(r.count, 0);
+        r = run_neighbour("bar.warp.sync -1;", "32", seed);          // of another warp: that orders nothing
+        assert_true(holds(&r, VGPU_RACE, "of shared memory, which thread "));
+        vgpu_reports_close(&r);
+        r = run_neighbour("bar.warp.sync -1;", "1", seed);
+        assert_int_equal(r.count, 0);
+        r = run_neighbour("", "1", seed);                            // of its own warp
+        assert_true(holds(&r, VGPU_RACE, "of shared memory, which thread "));
+        vgpu_reports_close(&r);
+        r = run_neighbour("shfl.sync.bfly.b32 %r10, %r2, 1, 31, -1;", "1", seed);      // orders no memory
+        assert_true(holds(&r, VGPU_RACE, "of shared memory, which thread "));
+        vgpu_reports_close(&r);
+    }
+}
+
+// What several threads read is written again with no barrier between, by one of them.
+static void test_race_of_a_write_behind_reads(void **state)
+{
+    (void)state;
+    Data d = { .out = { 0 } };
+    expect_fault(run(".shared .align 4 .b32 buffer[64];",
+                     "setp.eq.u32 %p1, %r2, 3; @%p1 st.shared.u32 [buffer], %r2; bar.sync 0;\n"
+                     "ld.shared.u32 %r5, [buffer]; @%p1 st.shared.u32 [buffer], %r4;", &d, 1, 32, checked),
+                 VGPU_RACE, 3, "writes byte 0 of shared memory, which several threads read at sample.cu:10");
+}
+
+static void test_races_between_blocks(void **state)
+{
+    (void)state;
+    Data d = { .out = { 0 } };
+    static const char once[] = "setp.eq.u32 %p1, %r2, 0;\n@!%p1 bra $end;\n";
+    VgpuReports r = run("", joined(once, "st.global.u32 [%rd1], %r3;\n$end:"), &d, 3, 32, checked);
+    assert_int_equal(r.list[0].block[0], 1);
+    expect_fault(r, VGPU_RACE, 0, "writes byte 0 of 'out', which another block wrote at sample.cu:10");
+    r = run("", joined(once, "red.global.add.u32 [%rd1], 5;\n$end:"), &d, 3, 32, checked);
+    assert_int_equal(r.count, 0);
+    assert_int_equal(d.out[0], 2 + 3 * 5);
+    r = run("", joined(once, "ld.global.u32 %r5, [%rd1+4]; setp.eq.u32 %p2, %r3, 2;\n"
+                             "@%p2 st.global.u32 [%rd1+4], %r3;\n$end:"), &d, 3, 32, checked);
+    assert_int_equal(r.list[0].block[0], 2);
+    expect_fault(r, VGPU_RACE, 0, "writes byte 4 of 'out', which another block read");
+}
+
+// Neighbours of less than a word do not disturb each other.
+static void test_narrow_neighbours(void **state)
+{
+    (void)state;
+    Data d = { .out = { 0 } };
+    VgpuReports r = run("", "mul.wide.u32 %rd3, %r4, 2; add.s64 %rd4, %rd1, %rd3; cvt.u16.u32 %rs1, %r4;\n"
+                            "st.global.u16 [%rd4], %rs1;", &d, 3, 33, checked);
+    assert_int_equal(r.count, 0);
+    assert_int_equal(d.out[1], 2 | 3 << 16);
+}
+
+// --- others ----------------------------------------------------------------------------------------
+
+static void test_global_memory_without_values(void **state)
+{
+    (void)state;
+    int out[8] = { 0 }, in[8] = { 0 }, n = 0, *to = out, *from = in;
+    const void *params[] = { &to, &from, &n };
+    VgpuModule *m = load("", "mul.wide.u32 %rd3, %r2, 4; add.s64 %rd4, %rd2, %rd3;\n"
+                             "add.s64 %rd5, %rd1, %rd3; ld.global.u32 %r5, [%rd4];\n"
+                             "st.global.u32 [%rd5], %r5; ld.global.u32 %r5, [%rd5];");
+    VgpuMemory *memory = vgpu_memory_open();
+    VgpuLaunch l = { .grid = { 1, 1, 1 }, .block = { 8, 1, 1 }, .params = params, .check = true,
+                     .memory = memory };
+    vgpu_memory_add(memory, out, sizeof out, "out");
+    vgpu_memory_add(memory, in, sizeof in, "in");
+    assert_true(vgpu_memory_forget(memory, out, sizeof out));            // is written before it is read
+    assert_true(vgpu_memory_forget(memory, in, sizeof in));
+    vgpu_memory_know(memory, in, 7 * sizeof *in);
+    assert_false(vgpu_launch(m, "k", &l, err));
+    assert_non_null(strstr(err, "vgpu: uninitialised: "));
+    assert_non_null(strstr(err, "thread 7,0,0 reads byte 28 of 'in', which nothing has written"));
+    vgpu_memory_know(memory, in, sizeof in);
+    assert_true(vgpu_launch(m, "k", &l, err));
+    vgpu_memory_close(memory);
+    vgpu_module_close(m);
+}
+
+static const char product[] =
+    "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%f1, %f2, %f3, %f4}, {%r5, %r5, %r5, %r5},\n"
+    "{%r6, %r7}, {%f1, %f2, %f3, %f4};\n$end:";
+
+static void test_products_of_what_is_no_tf32(void **state)
+{
+    (void)state;
+    Data d = { .out = { 0 } };
+    expect_fault(run("", joined("mov.u32 %r5, 0x3f800000; mov.u32 %r6, 0; setp.eq.u32 %p1, %r2, 9;\n"
+                                "selp.b32 %r7, 0x3f800001, 0x3fc00000, %p1;", product), &d, 1, 32, checked),
+                 VGPU_NOT_ROUNDED, 9, "multiplies 0x3f800001 (1), which is no tf32");
+}
+
+static void test_products_of_a_part_of_a_warp(void **state)
+{
+    (void)state;
+    Data d = { .out = { 0 } };
+    expect_fault(run("", joined("setp.lt.u32 %p1, %r2, 4;\n@%p1 ret;\n", product), &d, 1, 32, plain),
+                 VGPU_BAD_LANE, 4, "needs all lanes, and lanes 0000000f have ended");
+}
+
 static void test_barrier_in_divergent_code(void **state)
 {
     (void)state;
@@ -277,6 +424,14 @@ int main(void)
         cmocka_unit_test(test_misaligned),
         cmocka_unit_test(test_uninitialised),
         cmocka_unit_test(test_copies_in_the_background),
+        cmocka_unit_test(test_copies_over_what_is_read),
+        cmocka_unit_test(test_races_in_shared_memory),
+        cmocka_unit_test(test_race_of_a_write_behind_reads),
+        cmocka_unit_test(test_races_between_blocks),
+        cmocka_unit_test(test_narrow_neighbours),
+        cmocka_unit_test(test_global_memory_without_values),
+        cmocka_unit_test(test_products_of_what_is_no_tf32),
+        cmocka_unit_test(test_products_of_a_part_of_a_warp),
         cmocka_unit_test(test_barrier_in_divergent_code),
         cmocka_unit_test(test_shuffle_from_a_lane_outside),
         cmocka_unit_test(test_endless_loop),

@@ -58,14 +58,12 @@ static void copy_async(Warp *w, const Insn *i, uint32_t mask)
 
 static void arrive(Warp *w, Copy *c, uint32_t lanes)
 {
-    Block *b = w->block;
     for (int l = 0; l < LANES; l++) {
         if (!(lanes >> l & 1))
             continue;
         memset(c->to[l], 0, c->bytes);
         memcpy(c->to[l], c->from[l], c->read[l]);
-        if (b->shared_state && c->to[l] != b->nowhere)
-            memset(b->shared_state + (c->to[l] - b->shared), BYTE_KNOWN, c->bytes);
+        vgpu_arrival(w, c->insn, l, c->to[l], c->bytes);
     }
     c->lanes &= ~lanes;
 }

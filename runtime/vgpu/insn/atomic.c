@@ -64,7 +64,7 @@ static void atomic(Warp *w, const Insn *i, uint32_t mask)
     u64 at[LANES];
     u8 *host[LANES];
     addresses(w, i->o[1], i->base_width, i->offset, at);
-    locate(w, i, (Space)i->space, mask, at, i->width, ACCESS_READ, host);
+    locate(w, i, (Space)i->space, mask, at, i->width, ACCESS_ATOMIC, host);
     pthread_mutex_lock(&w->block->launch->atomic_lock);
     for (int l = 0; l < LANES; l++) {
         if (!(mask >> l & 1))

@@ -87,9 +87,28 @@ static inline void run_mma(Warp *w, const Insn *i, Matrix kind, int k_count)
     multiply_rows(w, i->o + 2, c_ + 2, &bottom, b, planes);
 }
 
+// Are the 13 bits that the hardware drops zero in all operands?
+static void check_rounded(Warp *w, const Insn *i)
+{
+    for (int r = 4; r < 4 + 3 * i->count / 4; r++) {
+        const u32 *bits = REG(u32, r);
+        u32 lost = 0;
+        for (int l = 0; l < LANES; l++)
+            lost |= bits[l];
+        for (int l = 0; l < LANES && lost & 0x1fff; l++)
+            if (bits[l] & 0x1fff) {
+                vgpu_report(w, i, l, VGPU_NOT_ROUNDED, "multiplies %#x (%g), which is no tf32", bits[l],
+                            (f64)f32_of_bits(bits[l]));
+                return;
+            }
+    }
+}
+
 static void mma(Warp *w, const Insn *i, uint32_t mask)
 {
     (void)mask;
+    if (w->block->launch->how->check && i->mode == MATRIX_TF32)
+        check_rounded(w, i);
     switch (i->mode << 5 | i->count) {
     case MATRIX_TF32 << 5 | 8:  run_mma(w, i, MATRIX_TF32, 8); break;
     case MATRIX_TF32 << 5 | 4:  run_mma(w, i, MATRIX_TF32, 4); break;

@@ -59,7 +59,8 @@ static void active(Warp *w, const Insn *i, uint32_t mask)
 
 static void together(Warp *w, const Insn *i, uint32_t mask)
 {
-    (void)w, (void)i, (void)mask;
+    (void)i, (void)mask;
+    w->syncs++;
 }
 
 // redux: mode is an Atom, mode2 says that numbers have signs. o: destination, source, mask.

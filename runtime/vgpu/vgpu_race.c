@@ -1,0 +1,120 @@
+// Races: two accesses to the same memory, one of them a write, that nothing orders. What came in which
+// order here does not matter, only whether a barrier stands between.
+//
+// A cell remembers the last write and the reads behind it. An epoch is the time between two barriers of
+// one block; epochs count up over blocks and launches, so that they say whose they are, and cells are
+// never cleared. Within a warp, bar.warp.sync orders what it stands between (for all lanes, whatever its
+// mask says); shuffles and votes order no memory.
+#include "runtime/vgpu/vgpu_check.h"
+#include <inttypes.h>
+#include <string.h>
+
+// Who: a thread of the block, or one of these.
+enum {
+    OF_A_WARP = 0x8000,                // ... + the warp: several of its threads
+    OF_THE_BLOCK = 0xfffe,             // threads of several warps
+    OF_BLOCKS = 0xffff                 // threads of several blocks
+};
+
+static uint16_t thread_of(const Warp *w, int lane) { return (uint16_t)(w->index * LANES + lane); }
+
+static int warp_of(uint16_t who)
+{
+    return who >= OF_THE_BLOCK ? -1 : who & OF_A_WARP ? who & 0x7fff : who / LANES;
+}
+
+// Is all that an event stands for before the access of a lane now? `first`: older epochs do not count.
+static bool is_before(const Warp *w, int lane, const Event *e, uint32_t first)
+{
+    const Block *b = w->block;
+    if (e->epoch < first)
+        return true;
+    if (e->who == OF_BLOCKS || e->epoch < b->first_epoch)
+        return false;
+    if (e->epoch < b->epoch || e->who == thread_of(w, lane))
+        return true;
+    return warp_of(e->who) == w->index && e->syncs != w->syncs;
+}
+
+static void describe_other(const Warp *w, const Event *e, char *to, size_t size)
+{
+    const Launch *launch = w->block->launch;
+    const unsigned *block = launch->how->block;
+    if (e->who == OF_BLOCKS || e->epoch < w->block->first_epoch)
+        snprintf(to, size, "another block");
+    else if (e->who & OF_A_WARP)
+        snprintf(to, size, "several threads");
+    else
+        snprintf(to, size, "thread %u,%u,%u", e->who % block[0], e->who / block[0] % block[1],
+                 e->who / block[0] / block[1]);
+}
+
+static void report_race(Warp *w, const Insn *i, int lane, const Event *e, bool other_writes, Access access,
+                        const Accessed *what)
+{
+    static const char *const verbs[] = {
+        [ACCESS_READ] = "reads", [ACCESS_WRITE] = "writes", [ACCESS_COPY] = "copies to",
+        [ACCESS_ATOMIC] = "changes",
+    };
+    const Launch *launch = w->block->launch;
+    const Place *place = &launch->module->places[launch->kernel->code[e->insn & ~ATOMIC_EVENT].place];
+    while (place->in >= 0)
+        place = &launch->module->places[place->in];
+    const char *file = strrchr(place->file, '/');
+    const char *quote = what->name ? "'" : "", *name = what->name ? what->name : "shared memory";
+    char who[40];
+    describe_other(w, e, who, sizeof who);
+    vgpu_report(w, i, lane, VGPU_RACE, "%s byte %" PRIu64 " of %s%.60s%s, which %s %s at %.40s:%d with no barrier "
+                "between", verbs[access], what->at, quote, name, quote, who, other_writes ? "wrote" : "read",
+                file ? file + 1 : place->file, place->line);
+}
+
+// True: the access of a lane races with what was before.
+static bool check_cell(Warp *w, const Insn *i, int lane, const Cell *c, Access access, const Accessed *what)
+{
+    bool both_atomic = access == ACCESS_ATOMIC && c->write.insn & ATOMIC_EVENT;
+    if (!both_atomic && !is_before(w, lane, &c->write, what->first)) {
+        report_race(w, i, lane, &c->write, true, access, what);
+        return true;
+    }
+    if (access == ACCESS_READ || is_before(w, lane, &c->read, what->first))
+        return false;
+    report_race(w, i, lane, &c->read, false, access, what);
+    return true;
+}
+
+static Event event_of(const Warp *w, const Insn *i, int lane)
+{
+    uint32_t insn = (uint32_t)(i - w->block->launch->kernel->code);
+    return (Event){ w->block->epoch, insn, thread_of(w, lane), w->syncs };
+}
+
+// Joins a read with those before it.
+static void record_read(const Warp *w, const Insn *i, int lane, Cell *c, uint32_t first)
+{
+    const Block *b = w->block;
+    Event new = event_of(w, i, lane), old = c->read;
+    if (old.epoch >= first && (old.epoch < b->first_epoch || old.who == OF_BLOCKS))
+        new.who = OF_BLOCKS;
+    else if (old.epoch == b->epoch && old.who != new.who &&
+             !(warp_of(old.who) == w->index && old.syncs != w->syncs))         // else the new one says it all
+        new.who = (uint16_t)(warp_of(old.who) == w->index ? OF_A_WARP + w->index : OF_THE_BLOCK);
+    c->read = new;
+}
+
+void vgpu_race(Warp *w, const Insn *i, int lane, const Accessed *what, Access access)
+{
+    bool told = access == ACCESS_ARRIVAL;                     // was looked at when the copy began
+    for (int k = 0; k < what->count; k++) {
+        Cell *c = &what->cells[k];
+        if (!told)
+            told = check_cell(w, i, lane, c, access, what);
+        if (access == ACCESS_READ) {
+            record_read(w, i, lane, c, what->first);
+        } else if (access != ACCESS_COPY) {
+            c->write = event_of(w, i, lane);
+            c->write.insn |= access == ACCESS_ATOMIC ? ATOMIC_EVENT : 0;
+            c->read = (Event){ 0 };
+        }
+    }
+}
