@@ -64,8 +64,9 @@ static void report_race(Warp *w, const Insn *i, int lane, const Event *e, bool o
     const char *quote = what->name ? "'" : "", *name = what->name ? what->name : "shared memory";
     char who[40];
     describe_other(w, e, who, sizeof who);
-    vgpu_report(w, i, lane, VGPU_RACE, "%s byte %" PRIu64 " of %s%.60s%s, which %s %s at %.40s:%d with no barrier "
-                "between", verbs[access], what->at, quote, name, quote, who, other_writes ? "wrote" : "read",
+    vgpu_report(w, i, lane, VGPU_RACE,
+                "%s byte %" PRIu64 " of %s%.60s%s, which %s %s at %.40s:%d with no barrier between",
+                verbs[access], what->at, quote, name, quote, who, other_writes ? "wrote" : "read",
                 file ? file + 1 : place->file, place->line);
 }
 
