@@ -12,20 +12,24 @@ static inline s32 clamp_s32(s64 x)
 static inline u64 high_u64(u64 a, u64 b) { return (u64)((u128)a * b >> 64); }
 static inline s64 high_s64(s64 a, s64 b) { return (s64)((s128)a * b >> 64); }
 
-static inline s32 dot4_s8(u32 a, u32 b)
+static inline u32 byte_of(u32 a, int k, bool sign) { return sign ? (u32)(s8)(a >> 8 * k) : a >> 8 * k & 255; }
+static inline u32 half_of(u32 a, int k, bool sign)
 {
-    s32 sum = 0;
-    for (int k = 0; k < 32; k += 8)
-        sum += (s8)(a >> k) * (s8)(b >> k);
+    return sign ? (u32)(s16)(a >> 16 * k) : a >> 16 * k & 65535;
+}
+
+static inline u32 dot4(u32 a, u32 b, bool a_sign, bool b_sign)
+{
+    u32 sum = 0;
+    for (int k = 0; k < 4; k++)
+        sum += byte_of(a, k, a_sign) * byte_of(b, k, b_sign);
     return sum;
 }
 
-static inline u32 dot4_u8(u32 a, u32 b)
+// Two halves of a by the two low bytes of b.
+static inline u32 dot2(u32 a, u32 b, bool a_sign, bool b_sign)
 {
-    u32 sum = 0;
-    for (int k = 0; k < 32; k += 8)
-        sum += (a >> k & 255) * (b >> k & 255);
-    return sum;
+    return half_of(a, 0, a_sign) * byte_of(b, 0, b_sign) + half_of(a, 1, a_sign) * byte_of(b, 1, b_sign);
 }
 
 #include "runtime/vgpu/insn/integer.def"
