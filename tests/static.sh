@@ -10,7 +10,7 @@ mkdir -p build/dev/cppcheck
 # shellcheck disable=SC2086
 cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -j "$(nproc)" \
     --cppcheck-build-dir=build/dev/cppcheck --suppress=missingIncludeSystem --std=c11 -D_GNU_SOURCE \
-    -I compiler -I . -I include $files || failed=1
+    '-D_Noreturn=__attribute__((noreturn))' -I compiler -I . -I include $files || failed=1
 # shellcheck disable=SC2086
 python3 tests/tidy.py $files || failed=1
 [ $failed = 0 ] || exit 1

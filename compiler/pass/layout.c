@@ -212,7 +212,7 @@ static bool image_fits(const Plan *p, const Node *user, const Node *value)
     if (value->layout.vector == p->vector)
         return true;
     const Node *reader = reader_of(p, value);
-    return reader && !memcmp(&reader->attr.conv.window, &user->attr.conv.window, sizeof(Window));
+    return reader && window_equal(&reader->attr.conv.window, &user->attr.conv.window);
 }
 
 static bool kind_fits(const Plan *p, const Node *user, Want want, const Node *value)

@@ -129,3 +129,11 @@ int64_t window_reach_w(const Window *w, int64_t width)
 {
     return axis_reach(axis_w(w), width);
 }
+
+bool window_equal(const Window *a, const Window *b)
+{
+    return a->kernel_h == b->kernel_h && a->kernel_w == b->kernel_w && a->stride_h == b->stride_h &&
+           a->stride_w == b->stride_w && a->dilation_h == b->dilation_h && a->dilation_w == b->dilation_w &&
+           a->pad_top == b->pad_top && a->pad_left == b->pad_left && a->pad_bottom == b->pad_bottom &&
+           a->pad_right == b->pad_right && a->round_up == b->round_up;
+}

@@ -34,6 +34,7 @@ typedef struct {
     int  pad_top, pad_left, pad_bottom, pad_right;
     bool round_up;             // output = ceil(...) + 1 instead of floor(...) + 1
 } Window;
+bool    window_equal(const Window *a, const Window *b);
 
 // Outputs along one axis: floor or ceil of (size + pads - dilated kernel) / stride, plus 1; with
 // round_up a last window that would start beyond size + pad_before is not counted. 0 or less: the

@@ -1,6 +1,7 @@
 // Instructions: the operands of each form to the fields that its function reads (vgpu_code.h, insn/).
 // Most forms are rows of insn/*.def and need nothing but their operands' widths; the others are here.
 #include "runtime/vgpu/vgpu_parser.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,12 +276,13 @@ static void bind_predicate_pair(Parser *p, Insn *i, char *text, bool first_is_re
 static void bind_compare(Parser *p, Statement *s, Insn *i)
 {
     static const char *const names[] = { "and", "or", "xor" };
-    char name[128] = "setp";
+    char name[sizeof s->name + sizeof "setp"] = "setp";
+    size_t length = strlen(name);
     take(s, "ftz");
     int how = TAKE_ONE(s, names);
     for (int k = 1; k < s->part_count; k++)
         if (s->part[k])
-            strcat(strcat(name, "."), s->part[k]);
+            length += (size_t)snprintf(name + length, sizeof name - length, ".%s", s->part[k]);
     need_operands(p, s, how < 0 ? 3 : 4, how < 0 ? 3 : 4);
     int width = operand_width_of_type(p, s->part[s->part_count - 1]);
     bind_predicate_pair(p, i, s->operand[0], false);

@@ -205,7 +205,7 @@ static void parse_instruction(Parser *p, char *text, const char *original)
     if (length >= sizeof s.name)
         parser_fail(p, "unknown instruction '%.60s'", text);
     memcpy(s.name, text, length);
-    strcpy(s.buffer, s.name);
+    memcpy(s.buffer, text, length);
     char *save = NULL;
     for (char *one = strtok_r(s.buffer, ".", &save); one && s.part_count < STATEMENT_PARTS;
          one = strtok_r(NULL, ".", &save))

@@ -22,6 +22,8 @@ say "an op named in a switch outside of compiler/ops and the targets' tables:" \
     "$(grep -n 'case OP_' $list | grep -vE '^compiler/ops/|^compiler/pass/rules.c|^compiler/emit/|^tests/')"
 say "the library prints or exits:" \
     "$(grep -nE '(^|[^a-z_])(exit|abort|printf|puts|perror)\(' $(echo "$list" | tr ' ' '\n' | grep -E '^(compiler|runtime|grammar)/') | grep -vE '^[^:]*:[0-9]+: *//|"')"
+say "a user's number read by atoi, which knows no wrong one:" \
+    "$(grep -n 'atoi(' $(echo "$list" | tr ' ' '\n' | grep '^cli/'))"
 say "names that say nothing:" \
     "$(echo "$list" | tr ' ' '\n' | grep -E '/(util|utils|common|helper|helpers|misc)\.[ch]$')"
 }

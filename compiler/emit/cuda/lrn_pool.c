@@ -114,6 +114,7 @@ bool cuda_lrn_pool_emit(Emit *e, Kern *k)
     if (pool->places)
         kern_write_places(k, pool);
     int y = kern_write_outputs(k);
+    assert(t.rows > 0 && t.columns > 0 && t.blocks > 0);
     int64_t tiles = ceil_div(pool->shape.h, t.rows) * ceil_div(pool->shape.w, t.columns)
                     * ceil_div(cuda_map_blocks(lrn, lanes), t.blocks);
     cuda_launch(k, lrn->shape.n * tiles, 1, 1, MAP_THREADS, ring_bytes(pool, &t, lanes));

@@ -55,6 +55,7 @@ void map_by_class(Emit *e, const char *name, const int64_t *values, int classes)
 {
     assert(classes > 0);
     bool differ = false;
+    assert(classes > 0);
     for (int i = 1; i < classes; i++)
         differ = differ || values[i] != values[0];
     if (!differ) {

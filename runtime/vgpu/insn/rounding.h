@@ -42,6 +42,8 @@ static inline u64 round_parts(bool negative, u64 magnitude, int exponent, Format
     int shift = 61 - f.fraction + (at < least ? least - at : 0);
     if (shift > 63)
         shift = 63;                                                    // less than half of the least number
+    if (shift < 1)
+        __builtin_unreachable();                                   // no format has 61 bits
     u64 kept = magnitude >> shift, rest = magnitude & (((u64)1 << shift) - 1);
     kept += goes_up(negative, kept, rest, (u64)1 << (shift - 1), r);
     u64 result = kept;
