@@ -89,7 +89,8 @@ static Value call_built_in(Elab *e, const Ast *a, const BuiltIn *stage, Value in
         first = add_named_inputs(e, &u, a, stage_tensors(stage) - (piped ? 1 : 0), &known);
     if (stage_is_own(stage))
         known &= has_its_tensors(e, &u, a, &first, known);
-    known &= arguments_of_stage(e, a, first, &u);
+    bool decided = arguments_of_stage(e, a, first, &u);
+    known &= decided;
     e->wanted_name = wanted;
     if (known && stage->inputs == TAKES_SEVERAL && !stage_is_own(stage) && u.inputs < 2) {
         elab_error(e, a->at, "E404", "`%s` needs the tensors to combine: %s(other)", stage->name,
@@ -98,7 +99,8 @@ static Value call_built_in(Elab *e, const Ast *a, const BuiltIn *stage, Value in
     }
     u.layer = layer_new(e, stage->name, a->at);
     Instance *instance = ARENA_NEW(e->arena, Instance);
-    *instance = (Instance){ .name = u.layer->name, .stage = stage, .use = u, .split = e->split };
+    *instance = (Instance){ .name = u.layer->name, .stage = stage, .use = u, .decided = decided,
+                             .split = e->split };
     e->made = instance;
     return known ? finish_stage(e, &u, instance) : UNKNOWN;
 }
@@ -207,7 +209,7 @@ Value call_block_unknown(Elab *e, const Ast *block)
 
 Value call_again(Elab *e, Instance *i, Value in, Span at)
 {
-    if (in.kind == VALUE_UNKNOWN)
+    if (in.kind == VALUE_UNKNOWN || (i->stage && !i->decided))
         return UNKNOWN;
     if (i->split != e->split) {
         elab_error(e, at, "E212", "the weights of `%s` live in another region; it cannot be used again here",

@@ -39,6 +39,7 @@ typedef struct Instance {
     const char    *name;               // full name of the layer, or of the block's instance
     const BuiltIn *stage;              // NULL: a block
     StageUse       use;                // of a stage: arguments and layer
+    bool           decided;            // of a stage: the arguments have values
     const Ast     *block;
     Value         *args;               // of the block, by parameter
     const Split   *split;              // where its weights live

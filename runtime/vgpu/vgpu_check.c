@@ -76,7 +76,7 @@ static void check_known(Warp *w, const Insn *i, int lane, bool *unknown, unsigne
 {
     if (!unknown)
         return;
-    const bool *first = access == ACCESS_WRITE ? NULL : memchr(unknown, true, bytes);
+    const bool *first = access == ACCESS_WRITE ? NULL : memchr(unknown, 1, bytes);
     if (first)
         vgpu_report(w, i, lane, VGPU_UNINITIALISED,
                     "%s byte %" PRIu64 " of '%.60s', which nothing has written",

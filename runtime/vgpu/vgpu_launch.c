@@ -210,7 +210,7 @@ static bool run_blocks(Launch *launch, int threads)
     for (int64_t b = 0; ok && !pool && b < launch->blocks; b++)
         run_item(&work, b, &(PoolWorker){ 0, NULL });
     pool_close(pool);
-    if (ok && memory)
+    if (ok && memory && work.blocks[0])
         vgpu_memory_end_epochs(memory, work.blocks[0]->epoch);
     for (int t = 0; work.blocks && t < threads; t++)
         if (work.blocks[t])

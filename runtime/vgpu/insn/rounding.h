@@ -35,6 +35,8 @@ static inline u64 round_parts(bool negative, u64 magnitude, int exponent, Format
     u64 infinity = (((u64)1 << f.exponent) - 1) << f.fraction;
     if (magnitude == 0)
         return sign;
+    if (f.exponent < 1)
+        __builtin_unreachable();
     int zeros = __builtin_clzll(magnitude);
     magnitude <<= zeros;
     magnitude = magnitude >> 2 | (magnitude & 3 ? 1 : 0);          // 62 bits, the last one sticky
