@@ -61,21 +61,23 @@ static void arrive(Warp *w, Copy *c, uint32_t lanes)
     for (int l = 0; l < LANES; l++) {
         if (!(lanes >> l & 1))
             continue;
-        memset(c->to[l], 0, c->bytes);
-        memcpy(c->to[l], c->from[l], c->read[l]);
+        if (c->read[l] == 16) {
+            memcpy(c->to[l], c->from[l], 16);
+        } else {
+            memset(c->to[l], 0, c->bytes);
+            memcpy(c->to[l], c->from[l], c->read[l]);
+        }
         vgpu_arrival(w, c->insn, l, c->to[l], c->bytes);
     }
     c->lanes &= ~lanes;
 }
 
-// Takes copies out of the list whose lanes all have them.
+// Takes copies out of the list whose lanes all have them; the last one moves to their place.
 static void forget_arrived(Warp *w)
 {
-    int kept = 0;
-    for (int k = 0; k < w->copy_count; k++)
-        if (w->copies[k].lanes)
-            w->copies[kept++] = w->copies[k];
-    w->copy_count = kept;
+    for (int k = w->copy_count - 1; k >= 0; k--)
+        if (!w->copies[k].lanes && k != --w->copy_count)
+            w->copies[k] = w->copies[w->copy_count];
 }
 
 static void commit(Warp *w, const Insn *i, uint32_t mask)

@@ -127,15 +127,13 @@ static void load_matrices(Warp *w, const Insn *i, uint32_t mask)
     addresses(w, i->o[0], i->base_width, i->offset, at);
     locate(w, i, SPACE_SHARED, mask & givers, at, 16, ACCESS_READ, host);
     for (int k = 0; k < i->count; k++) {
-        u16 m[8][8];
+        u16 (*d)[8] = (u16 (*)[8])REG(u16, 1 + k);             // lane l holds two of row l / 4
         for (int row = 0; row < 8; row++)
-            memcpy(m[row], host[8 * k + row], 16);
-        u32 *d = REG(u32, 1 + k);
-        for (int l = 0; l < LANES; l++) {
-            int row = l / 4, column = 2 * (l % 4);
-            d[l] = i->mode ? m[column][row] | (u32)m[column + 1][row] << 16
-                           : m[row][column] | (u32)m[row][column + 1] << 16;
-        }
+            if (!i->mode)
+                memcpy(d[row], host[8 * k + row], 16);
+            else
+                for (int column = 0; column < 8; column++)
+                    memcpy(&d[column][row], host[8 * k + row] + 2 * column, 2);
     }
 }
 

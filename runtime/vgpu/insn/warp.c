@@ -2,40 +2,52 @@
 // the value, the lane, the clamp, the mask. vote: the destination, the predicate, the mask.
 #include "runtime/vgpu/insn/lanes.h"
 
-// The lane that `l` reads from; false: it is outside the segment, and l keeps its own.
-static bool shuffled_lane(Shuffle how, int l, u32 b, u32 c, int *from)
+// The lane that each reads from; the bits of those whose lane is within the segment, the others keep
+// their own.
+static inline uint32_t find_lanes(Shuffle how, const u32 *b, const u32 *c, s32 from[LANES])
 {
-    int by = (int)(b & 31), clamp = (int)(c & 31), segment = (int)(c >> 8 & 31);
-    int most = (l & segment) | (clamp & ~segment), least = l & segment;
-    switch (how) {
-    case SHUFFLE_IDX:  *from = least | (by & ~segment); return *from <= most;
-    case SHUFFLE_UP:   *from = l - by; return *from >= most;
-    case SHUFFLE_DOWN: *from = l + by; return *from <= most;
-    default:           *from = l ^ by; return *from <= most;
+    uint32_t inside = 0;
+    for (int l = 0; l < LANES; l++) {
+        s32 by = (s32)(b[l] & 31), clamp = (s32)(c[l] & 31), segment = (s32)(c[l] >> 8 & 31);
+        s32 most = (l & segment) | (clamp & ~segment), least = l & segment;
+        s32 lane = how == SHUFFLE_IDX ? least | (by & ~segment) : how == SHUFFLE_UP ? l - by
+                 : how == SHUFFLE_DOWN ? l + by : l ^ by;
+        bool valid = how == SHUFFLE_UP ? lane >= most : lane <= most;
+        from[l] = valid ? lane : l;
+        inside |= (uint32_t)valid << l;
     }
+    return inside;
+}
+
+static void report_lanes(Warp *w, const Insn *i, uint32_t mask, const s32 from[LANES])
+{
+    uint32_t members = REG(u32, 5)[__builtin_ctz(mask)];
+    for (int l = 0; l < LANES; l++)
+        if (mask >> l & 1 && !(mask >> from[l] & 1))
+            vgpu_report(w, i, l, VGPU_BAD_LANE, "reads lane %d, which %s", from[l],
+                        members >> from[l] & 1 ? "has ended" : "is not in the mask");
 }
 
 static void shuffle(Warp *w, const Insn *i, uint32_t mask)
 {
     u32 *d = REG(u32, 0), a[LANES];
     const u32 *b = REG(u32, 3), *c = REG(u32, 4);
-    memcpy(a, w->r + i->o[2], sizeof a);
-    uint32_t members = REG(u32, 5)[__builtin_ctz(mask)], inside = 0;
-    for (int l = 0; l < LANES; l++) {
-        if (!(mask >> l & 1))
-            continue;
-        int from;
-        bool valid = shuffled_lane((Shuffle)i->mode, l, b[l], c[l], &from);
-        if (!valid)
-            from = l;
-        else if (!(mask >> from & 1))
-            vgpu_report(w, i, l, VGPU_BAD_LANE, "reads lane %d, which %s", from,
-                        members >> from & 1 ? "has ended" : "is not in the mask");
-        inside |= (uint32_t)valid << l;
-        d[l] = a[from & 31];
+    s32 from[LANES];
+    uint32_t inside, lost = 0;
+    switch ((Shuffle)i->mode) {
+    case SHUFFLE_IDX:  inside = find_lanes(SHUFFLE_IDX, b, c, from); break;
+    case SHUFFLE_UP:   inside = find_lanes(SHUFFLE_UP, b, c, from); break;
+    case SHUFFLE_DOWN: inside = find_lanes(SHUFFLE_DOWN, b, c, from); break;
+    default:           inside = find_lanes(SHUFFLE_BFLY, b, c, from); break;
     }
+    for (int l = 0; l < LANES; l++)
+        lost |= (~mask >> from[l] & 1) << l;
+    if (lost & mask)
+        report_lanes(w, i, mask, from);
+    memcpy(a, w->r + i->o[2], sizeof a);
+    EACH_LANE(mask, d[l] = a[from[l] & 31])
     if (i->o[1] != NO_OPERAND)
-        w->p[i->o[1]] = (w->p[i->o[1]] & ~mask) | inside;
+        w->p[i->o[1]] = (w->p[i->o[1]] & ~mask) | (inside & mask);
 }
 
 static void vote(Warp *w, const Insn *i, uint32_t mask)
