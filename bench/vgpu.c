@@ -58,7 +58,8 @@ static VgpuModule *load_loop(const char *text)
                "mov.u32 %%r7, %d; mov.u32 %%r8, 0;\n"
                "$fill: shl.b32 %%r9, %%r8, 9; add.s32 %%r9, %%r9, %%r5;\n"
                "st.shared.v4.u32 [%%r9], {%%r8, %%r8, %%r8, %%r8};\n"
-               "add.s32 %%r8, %%r8, 1; setp.lt.u32 %%p2, %%r8, 16; @%%p2 bra $fill; bar.sync 0;\n$again:\n", ROUNDS);
+               "add.s32 %%r8, %%r8, 1; setp.lt.u32 %%p2, %%r8, 16; @%%p2 bra $fill; bar.sync 0;\n"
+               "$again:\n", ROUNDS);
     for (int k = 0; k < REPEATED && text; k++, fputc('\n', f))
         for (const char *c = text; *c; c++)
             fputc(*c == '#' ? '0' + k : *c, f);

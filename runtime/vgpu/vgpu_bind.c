@@ -500,7 +500,7 @@ static void bind_mma(Parser *p, Statement *s, Insn *i)
 // A conversion may have wider registers than its types: its row is not for those.
 static bool has_its_widths(Parser *p, const Statement *s, const InsnRow *row)
 {
-    for (int k = 0, at; row->operands[k] && k < s->operand_count; k++) {
+    for (int k = 0, at; k < s->operand_count && row->operands[k]; k++) {
         const Registers *r = operand_find_register(p, s->operand[k], &at);
         if (r && r->width != row->operands[k])
             return false;

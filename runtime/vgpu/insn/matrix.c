@@ -50,7 +50,7 @@ static inline void turn(const f32 plane[LANES], V8 b[4])
 static inline void multiply_rows(Warp *w, const int32_t d[2], const int32_t c[2], const Planes *a, V8 b[][4],
                                  int planes)
 {
-    const V4 *even = (const V4 *)(w->r + c[0]), *odd = (const V4 *)(w->r + c[1]);
+    const V4 *even = (const V4 *)(const void *)(w->r + c[0]), *odd = (const V4 *)(const void *)(w->r + c[1]);
     V8 sum[8];
 #pragma GCC unroll 8
     for (int y = 0; y < 8; y++)
@@ -62,7 +62,7 @@ static inline void multiply_rows(Warp *w, const int32_t d[2], const int32_t c[2]
 #pragma GCC unroll 8
             for (int y = 0; y < 8; y++)
                 sum[y] += a->v[p][4 * y + k] * b[p][k];
-    V4 *even_to = (V4 *)(w->r + d[0]), *odd_to = (V4 *)(w->r + d[1]);
+    V4 *even_to = (V4 *)(void *)(w->r + d[0]), *odd_to = (V4 *)(void *)(w->r + d[1]);
 #pragma GCC unroll 8
     for (int y = 0; y < 8; y++) {
         even_to[y] = __builtin_shufflevector(sum[y], sum[y], 0, 1, 2, 3);
