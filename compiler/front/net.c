@@ -76,10 +76,23 @@ static void set_layers(Elab *e)
 
 // --- inputs -------------------------------------------------------------------------------------
 
+// Names of ports that the compiler makes: label, loss, top5.
+static void refuse_own_name(Elab *e, const Ast *part, const char *what)
+{
+    const char *name = part->text;
+    if (!name || (strcmp(name, "label") != 0 && strcmp(name, "loss") != 0
+                  && (strncmp(name, "top", 3) != 0 || !name[3] || name[3 + strspn(name + 3, "0123456789")])))
+        return;
+    elab_error(e, part->at, "E118", "an %s cannot be called `%s`: every program has a `%s` of its own",
+               what, name, name);
+    diag_help(e->diag, "call it `%s_%s`", name, what);
+}
+
 static Value add_input(Elab *e, const Ast *part, int index)
 {
     Graph *g = e->graph;
     Shape s;
+    refuse_own_name(e, part, "input");
     Value wanted = eval(e, part->children[0]);
     const char *automatic = index ? arena_printf(e->arena, "image%d", index + 1) : "image";
     const char *name = part->text ? part->text : automatic;
@@ -127,6 +140,7 @@ static void check_signature(Elab *e, const Ast *net, const Ast *part, Node *n, S
 static void add_output(Elab *e, const Ast *net, int index, Value v)
 {
     const Ast *part = net->outputs[index];
+    refuse_own_name(e, part, "output");
     Port *port = &e->graph->outputs[index];
     Shape promised;
     Value wanted = eval(e, part->children[0]);
