@@ -2,18 +2,18 @@
 #include "emit/kernel.h"
 #include <assert.h>
 
-typedef enum { ARG_TENSOR, ARG_VELOCITY, ARG_PLACES, ARG_STATE } ArgWhat;
+typedef enum { ARG_TENSOR, ARG_VELOCITY, ARG_PLACES, ARG_STATE, ARG_PARTIAL } ArgWhat;
 
 static ArgWhat what_is(const Kern *k, int i)
 {
-    return k->is_state[i] ? ARG_STATE : k->is_places[i] ? ARG_PLACES
+    return k->is_partial[i] ? ARG_PARTIAL : k->is_state[i] ? ARG_STATE : k->is_places[i] ? ARG_PLACES
          : k->is_velocity[i] ? ARG_VELOCITY : ARG_TENSOR;
 }
 
 static int find(const Kern *k, const Node *n, ArgWhat what)
 {
     for (int i = 0; i < k->arg_count; i++)
-        if (what_is(k, i) == what && (what == ARG_STATE || k->args[i] == n))
+        if (what_is(k, i) == what && k->args[i] == n)
             return i;
     return -1;
 }
@@ -30,16 +30,25 @@ static int add(Kern *k, const Node *n, ArgWhat what, bool is_written)
     k->is_velocity[i] = what == ARG_VELOCITY;
     k->is_places[i] = what == ARG_PLACES;
     k->is_state[i] = what == ARG_STATE;
+    k->is_partial[i] = what == ARG_PARTIAL;
     return i;
 }
 
 int kern_read(Kern *k, const Node *n) { return add(k, n, ARG_TENSOR, false); }
 int kern_read_places(Kern *k, const Node *pool) { return add(k, pool, ARG_PLACES, false); }
 int kern_read_state(Kern *k) { return add(k, NULL, ARG_STATE, false); }
+int kern_read_partial(Kern *k) { return add(k, NULL, ARG_PARTIAL, false); }
 int kern_write(Kern *k, const Node *n) { return add(k, n, ARG_TENSOR, true); }
 int kern_write_places(Kern *k, const Node *pool) { return add(k, pool, ARG_PLACES, true); }
 int kern_write_param(Kern *k, const Node *param) { return add(k, param, ARG_TENSOR, true); }
 int kern_write_velocity(Kern *k, const Node *param) { return add(k, param, ARG_VELOCITY, true); }
+
+int kern_write_partial(Kern *k, int64_t floats)
+{
+    k->partial = floats;
+    return add(k, NULL, ARG_PARTIAL, true);
+}
+
 int kern_find(const Kern *k, const Node *n) { return find(k, n, ARG_TENSOR); }
 int kern_find_state(const Kern *k) { return find(k, NULL, ARG_STATE); }
 int kern_find_places(const Kern *k, const Node *pool) { return find(k, pool, ARG_PLACES); }

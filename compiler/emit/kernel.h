@@ -46,6 +46,7 @@ typedef struct {
     bool         is_velocity[KERNEL_TENSORS];   // ... or the velocity of this PARAM node,
     bool         is_places[KERNEL_TENSORS];     // ... or the places of maxima of this pooling node,
     bool         is_state[KERNEL_TENSORS];      // ... or the device's StepState (node unused)
+    bool         is_partial[KERNEL_TENSORS];    // ... or the device's partial sums (node unused)
     int          arg_count, writes;         // written ones come last
     ItemKind     item_kind;
     int64_t      items;            // CUDA: set by cuda_launch
@@ -57,6 +58,10 @@ typedef struct {
     const char  *reason;           // why this body, these tiles
     double       seconds;          // CUDA: predicted; 0: by its bytes
     const char  *limiter, *plan;   // CUDA: as in Launch; NULL: DRAM, none
+    int          pass;             // which kernel of the group is being made; set before
+    int          passes;           // CUDA: how many there are, 0 and 1: this one. They run one after the
+                                   // other; body->emit is called for each
+    int64_t      partial;          // CUDA: floats of partial sums between the passes
 } Kern;
 
 // One way to compute groups of one pattern. The first in the table that takes a group wins.
@@ -83,10 +88,12 @@ const Body *kernel_emit(Emit *e, Kern *k);
 int  kern_read(Kern *k, const Node *n);
 int  kern_read_places(Kern *k, const Node *pool);
 int  kern_read_state(Kern *k);
+int  kern_read_partial(Kern *k);
 int  kern_write(Kern *k, const Node *n);
 int  kern_write_places(Kern *k, const Node *pool);
 int  kern_write_param(Kern *k, const Node *param);         // updated in place
 int  kern_write_velocity(Kern *k, const Node *param);
+int  kern_write_partial(Kern *k, int64_t floats);
 // Everything that the group's epilogue reads from memory, and the state when it draws numbers.
 void kern_read_operands(Kern *k);
 // All outputs of the group; returns the index of the last, which the body itself stores.

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GROUP_KERNELS = 2 };        // the most that a group takes
+
 SourcePlace make_place(Maker *m, const Graph *g, Span at)
 {
     if (at.start < 0 || !g->diag)
@@ -159,10 +161,12 @@ static int make_kernel(Maker *m, const Graph *g, Kern *k)
 
 // --- launches -----------------------------------------------------------------------------------
 
-static int argument(const Maker *m, const GraphTensors *t, const Kern *k, int i, int device)
+static int argument(Maker *m, const GraphTensors *t, const Kern *k, int i, int device)
 {
     if (k->is_state[i])
         return m->state[device];
+    if (k->is_partial[i])
+        return make_partial(m, device, k->partial);
     const Node *n = k->args[i];
     return k->is_velocity[i] ? t->velocity[n->id] : k->is_places[i] ? t->places[n->id]
                                                                     : t->value[n->id];
@@ -177,7 +181,7 @@ static bool fill_arguments(Maker *m, const GraphTensors *t, const Kern *k, Launc
         l->tensors[i] = argument(m, t, k, i, k->group->root->device);
         if (l->tensors[i] < 0) {
             snprintf(m->err, PROGRAM_ERROR, "internal error: '%s' reads '%s', which is not in memory",
-                     k->title, k->args[i] ? k->args[i]->name : "state");
+                     k->title, k->args[i] ? k->args[i]->name : "state or sums");
             return false;
         }
     }
@@ -204,16 +208,20 @@ static void predict(const Maker *m, const Kern *k, Launch *l)
     l->plan = k->plan ? k->plan : "";
 }
 
-static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, Launch *l)
+// The launch of one of the group's kernels; `passes`: how many it has.
+static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, int pass, Launch *l, int *passes)
 {
     const Graph *g = t->graph;
     char word[48];
     symbol_word(m, group, word);
     size_t what = 0;
-    Kern k = { .group = group, .title = title_of(m, group, &what) };
+    Kern k = { .group = group, .title = title_of(m, group, &what), .pass = pass };
+    if (pass)
+        k.title = arena_printf(m->arena, "%s, sums added up", k.title);
     k.what = k.title + what;
-    snprintf(k.symbol, sizeof k.symbol, "k%d_%s", m->program->kernel_count, word);
+    snprintf(k.symbol, sizeof k.symbol, "k%d_%s%s", m->program->kernel_count, word, pass ? "_sums" : "");
     int kernel = make_kernel(m, g, &k);
+    *passes = k.passes > 1 ? k.passes : 1;
     if (kernel < 0 || !fill_arguments(m, t, &k, l))
         return false;
     if ((k.item_kind == ITEMS_IMAGES) != group->per_image) {
@@ -225,7 +233,7 @@ static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, Lau
     l->item_kind = k.item_kind;
     l->items = k.items;
     l->grid = k.grid;
-    l->flops = flops_of(group);
+    l->flops = pass ? 0 : flops_of(group);
     l->bytes = k.bytes;
     predict(m, &k, l);
     l->title = k.title;
@@ -276,25 +284,57 @@ static void make_copy(Maker *m, const GraphTensors *t, const Group *group, Copy 
 
 // --- commands -----------------------------------------------------------------------------------
 
-static bool make_command(Maker *m, const GraphTensors *t, const GroupCommand *from, Sequence *s)
+// The commands that those of the graph became: each last one.
+static int *made_of(Maker *m, const Graph *g, const GroupCommand *from)
+{
+    int *waits = ARENA_ARRAY(m->arena, int, from->wait_count);
+    for (int i = 0; i < from->wait_count; i++) {
+        const GroupCommand *earlier = &g->commands[from->waits[i]];
+        waits[i] = earlier->made + earlier->made_count - 1;
+    }
+    return waits;
+}
+
+// The other kernels of a group that the command has begun, each behind the one before.
+static bool finish_group(Maker *m, const GraphTensors *t, GroupCommand *from, int passes, Sequence *s)
+{
+    if (passes > 1 && from->count > 1) {
+        snprintf(m->err, PROGRAM_ERROR, "internal error: a group of two kernels shares its command");
+        return false;
+    }
+    for (int pass = 1; pass < passes; pass++) {
+        s->commands[s->command_count++] = (Command){ .kind = COMMAND_GROUP, .device = from->device,
+                                                     .first = s->launch_count, .count = 1 };
+        from->made_count++;
+        if (!make_launch(m, t, t->graph->groups[from->first], pass, &s->launches[s->launch_count++], &passes))
+            return false;
+    }
+    return true;
+}
+
+static bool make_command(Maker *m, const GraphTensors *t, GroupCommand *from, Sequence *s)
 {
     const Graph *g = t->graph;
+    int passes = 1;
+    from->made = s->command_count;
+    from->made_count = 1;
     Command *c = &s->commands[s->command_count++];
     c->device = from->device;
     c->kind = from->kind == GROUPS_COPY    ? COMMAND_COPY
               : from->kind == GROUPS_CHAIN ? COMMAND_CHAIN : COMMAND_GROUP;
     c->count = from->count;
-    c->waits = from->waits;
+    c->waits = made_of(m, g, from);
     c->wait_count = from->wait_count;
     c->first = c->kind == COMMAND_COPY ? s->copy_count : s->launch_count;
     for (int i = from->first; i < from->first + from->count; i++) {
-        if (c->kind == COMMAND_COPY) {
+        int of_group = 1;
+        if (c->kind == COMMAND_COPY)
             make_copy(m, t, g->groups[i], &s->copies[s->copy_count++]);
-        } else if (!make_launch(m, t, g->groups[i], &s->launches[s->launch_count++])) {
+        else if (!make_launch(m, t, g->groups[i], 0, &s->launches[s->launch_count++], &of_group))
             return false;
-        }
+        passes = of_group > passes ? of_group : passes;
     }
-    return true;
+    return finish_group(m, t, from, passes, s);
 }
 
 bool make_sequence(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s)
@@ -302,9 +342,9 @@ bool make_sequence(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s)
     s->kind = g->mode == GRAPH_TRAIN  ? SEQUENCE_TRAIN
               : g->mode == GRAPH_TEST ? SEQUENCE_TEST : SEQUENCE_PREDICT;
     s->batch = g->batch;
-    s->launches = ARENA_ARRAY(m->arena, Launch, g->group_count);
+    s->launches = ARENA_ARRAY(m->arena, Launch, GROUP_KERNELS * g->group_count);
     s->copies = ARENA_ARRAY(m->arena, Copy, g->group_count);
-    s->commands = ARENA_ARRAY(m->arena, Command, g->command_count);
+    s->commands = ARENA_ARRAY(m->arena, Command, GROUP_KERNELS * g->command_count);
     for (int i = 0; i < g->command_count; i++)
         if (!make_command(m, t, &g->commands[i], s))
             return false;

@@ -24,6 +24,7 @@ typedef struct {
     const struct CudaPlan *plan;   // see Emit
     int64_t          region[GRAPH_DEVICES];    // where the value region of each device starts
     int              state[GRAPH_DEVICES];     // tensor of each device's StepState
+    int              partial[GRAPH_DEVICES];   // of its partial sums; -1: nobody needs any so far
     GraphTensors     tensors[3];               // by place in the list of graphs
     int              buffer_capacity, tensor_capacity, kernel_capacity, unit_capacity;
     MadeKernel      *made;
@@ -36,6 +37,9 @@ typedef struct {
 bool make_devices(Maker *m, const Graph *g);
 bool make_params(Maker *m, Graph *const *graphs, int count);
 bool make_values(Maker *m, Graph *const *graphs, int count);
+// The tensor of a device's partial sums, at least so large; and, when all have asked, its place.
+int  make_partial(Maker *m, int device, int64_t floats);
+void place_partials(Maker *m);
 void make_ports(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s);
 // emit/launches.c: kernels, launches, copies and commands of one graph.
 bool make_sequence(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s);

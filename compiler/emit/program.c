@@ -55,6 +55,7 @@ Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, con
     for (int i = 0; i < count; i++)
         if (!make_sequence(&m, graphs[i], &m.tensors[i], &p->sequences[p->sequence_count++]))
             return NULL;
+    place_partials(&m);
     make_units(&m);
     program_hash(p);
     return program_validate(p, err) ? p : NULL;

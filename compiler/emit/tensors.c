@@ -45,8 +45,42 @@ bool make_devices(Maker *m, const Graph *g)
         plain.item_stride = words;
         const char *name = arena_printf(m->arena, "state.%s", g->devices[d]);
         m->state[d] = add_persistent(m, name, d, BUFFER_STATE, shape, &plain);
+        m->partial[d] = -1;
     }
     return true;
+}
+
+// --- partial sums -------------------------------------------------------------------------------
+
+// One buffer a device, used by one contraction after the other.
+int make_partial(Maker *m, int device, int64_t floats)
+{
+    Program *p = m->program;
+    if (m->partial[device] < 0) {
+        const char *name = arena_printf(m->arena, "partial.%s", p->devices[device].name);
+        Buffer b = { .name = name, .device = device, .role = BUFFER_VALUE };
+        Tensor t = { .name = name, .buffer = add_buffer(m, b), .shape = { 1, 1, 1, 1 } };
+        t.layout = (Layout){ .kind = LAYOUT_PLAIN, .vector = m->target->vector, .pieces = { 1, { 1 } } };
+        m->partial[device] = add_tensor(m, t);
+    }
+    Tensor *t = &p->tensors[m->partial[device]];
+    if (t->shape.w < floats)
+        t->shape.w = t->layout.item_stride = floats;
+    return m->partial[device];
+}
+
+void place_partials(Maker *m)
+{
+    for (int d = 0; d < m->program->device_count; d++) {
+        if (m->partial[d] < 0)
+            continue;
+        const Tensor *t = &m->program->tensors[m->partial[d]];
+        Buffer *b = &m->program->buffers[t->buffer];
+        int64_t *end = &m->program->devices[d].arena_bytes;
+        b->offset = *end + PROGRAM_GUARD;
+        b->bytes = size_round_up(4 * t->shape.w, PROGRAM_ALIGN);
+        *end = b->offset + b->bytes;
+    }
 }
 
 // --- parameters ---------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ static void update(Evaluator *e, const Node *n)
     }
 }
 
-static void compute(Evaluator *e, const Node *n)
+void evaluator_compute(Evaluator *e, const Node *n)
 {
     if (!formulas[n->op])
         return;
@@ -139,7 +139,7 @@ void evaluator_run(Evaluator *e)
         const Node *n = e->graph->nodes[i];
         if (op_has(n->op, OP_UPDATE) && !e->frozen)
             update(e, n);
-        compute(e, n);
+        evaluator_compute(e, n);
     }
 }
 
@@ -156,7 +156,7 @@ void evaluator_run_behind(Evaluator *e, const Param *param)
         for (int k = 0; k < n->inputs && !e->behind[i]; k++)
             e->behind[i] = e->behind[n->in[k]->id];
         if (e->behind[i])
-            compute(e, n);
+            evaluator_compute(e, n);
     }
 }
 

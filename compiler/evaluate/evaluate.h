@@ -36,6 +36,8 @@ void    evaluator_run(Evaluator *e);
 // Computes anew what depends on a parameter, forward only; all else keeps its values from the last
 // run. `decisions` then covers these nodes only.
 void    evaluator_run_behind(Evaluator *e, const Param *param);
+// One node anew from the values that its inputs have now; an update is not carried out.
+void    evaluator_compute(Evaluator *e, const Node *n);
 // Mean of the loss over the batch, as training sees it.
 double  evaluator_loss(const Evaluator *e);
 const Node *evaluator_node(const Evaluator *e, const char *name);      // NULL: none of that name

@@ -41,6 +41,8 @@ typedef struct GroupCommand {
     int              first, count;
     int             *waits;    // the last command of every other device whose results it needs
     int              wait_count;
+    int              made;     // emit: the first of the sequence's commands made of it; a second one
+    int              made_count;   // follows where a kernel adds up what the first has left
 } GroupCommand;
 
 void group_print_ops(const Group *g, FILE *out);       // "conv 3x3 pad 1 + bias + relu"

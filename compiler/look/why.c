@@ -14,18 +14,19 @@ const Graph *look_graph(const Compilation *c)
 static void add_command(Compilation *c, const About *about, Why *why, int index)
 {
     const GroupCommand *from = &why->graph->commands[index];
-    const Command *to = &why->sequence->commands[index];
     for (int i = 0; i < from->count; i++) {
         const Group *group = why->graph->groups[from->first + i];
-        if (!about_group(about, &c->diag, group))
-            continue;
-        if (to->kind == COMMAND_COPY) {
-            const Copy *copy = &why->sequence->copies[to->first + i];
-            why->copies[why->copy_count++] = (CopyUse){ copy, group->root, index };
-        } else {
+        for (int made = 0; made < from->made_count && about_group(about, &c->diag, group); made++) {
+            int command = from->made + made;
+            const Command *to = &why->sequence->commands[command];
+            if (to->kind == COMMAND_COPY) {
+                const Copy *copy = &why->sequence->copies[to->first + i];
+                why->copies[why->copy_count++] = (CopyUse){ copy, group->root, command };
+                continue;
+            }
             const Launch *launch = &why->sequence->launches[to->first + i];
             const Kernel *kernel = &c->program->kernels[launch->kernel];
-            why->kernels[why->kernel_count++] = (KernelUse){ launch, kernel, group, index, i };
+            why->kernels[why->kernel_count++] = (KernelUse){ launch, kernel, group, command, i };
         }
     }
 }

@@ -216,6 +216,6 @@ const char *look_kernel(const Compilation *c, const Group *group)
     const GroupCommand *from = &g->commands[group->command];
     for (int i = 0; i < from->count; i++)
         if (g->groups[from->first + i] == group && from->kind != GROUPS_COPY)
-            return c->program->kernels[s->launches[s->commands[group->command].first + i].kernel].symbol;
+            return c->program->kernels[s->launches[s->commands[from->made].first + i].kernel].symbol;
     return "";
 }

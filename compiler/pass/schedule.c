@@ -183,7 +183,8 @@ static void form_commands(Order *o)
         if (last && can_join(o, last, group)) {
             last->count++;
         } else {
-            GroupCommand c = { kind_of(group), group->root->device, i, 1, NULL, 0 };
+            GroupCommand c = { .kind = kind_of(group), .device = group->root->device, .first = i,
+                               .count = 1 };
             ARENA_PUSH(g->arena, g->commands, g->command_count, capacity, c);
         }
         group->command = g->command_count - 1;

@@ -78,7 +78,7 @@ INLINE void multiply_tile(float (&sum)[M_STEPS][N_STEPS][4], u32 tile, int row, 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) KERNEL(PARAMETERS)
 {
     TENSORS;
     extern __shared__ __align__(128) u32 shared[];

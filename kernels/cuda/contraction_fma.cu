@@ -39,7 +39,7 @@ INLINE void multiply_tile(float (&sum)[ROWS_EACH][COLUMNS_EACH], u32 tile, int r
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) KERNEL(PARAMETERS)
 {
     TENSORS;
     extern __shared__ __align__(128) u32 shared[];

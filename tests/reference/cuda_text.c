@@ -7,16 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *cuda_text(Arena *arena, const Graph *g, Group *group, const Target *target, Kern *k,
-                      const char **body)
+const char *cuda_text(Arena *arena, const Graph *g, Group *group, const Target *target,
+                      const struct CudaPlan *plan, int pass, Kern *k, const char **body)
 {
     static Program none;
     char *text = NULL, err[PROGRAM_ERROR] = "";
     size_t size = 0;
     Emit e = { .arena = arena, .program = &none, .target = target, .graph = g, .err = err, .index = "int",
                .lanes = target->vector };
+    e.plan = plan;
     e.text = open_memstream(&text, &size);
-    *k = (Kern){ .group = group, .title = group->root->name, .what = "test" };
+    *k = (Kern){ .group = group, .title = group->root->name, .what = "test", .pass = pass };
     snprintf(k->symbol, sizeof k->symbol, "k0_test");
     head_unit(&e);
     const Body *made = kernel_emit(&e, k);
@@ -29,21 +30,27 @@ const char *cuda_text(Arena *arena, const Graph *g, Group *group, const Target *
     return kept;
 }
 
-void cuda_text_compiles(const Nvrtc *n, const char *text, const Target *target, const char *what)
+void cuda_text_output(const Nvrtc *n, const char *text, const Target *target, const char *what,
+                      NvrtcOutput *out)
 {
     char err[DEVICE_ERROR];
-    NvrtcOutput out;
     Report report;
     const char *arch = strstr(target->flags, "sm_");
-    if (nvrtc_compile(n, text, "unit.cu", arch, NULL, &out, err) != NVRTC_MADE)
-        fail_msg("%s, %s: %s\n%s", what, target->name, err, out.log ? out.log : "");
-    assert_true(report_read(&report, out.log));
+    if (nvrtc_compile(n, text, "unit.cu", arch, NULL, out, err) != NVRTC_MADE)
+        fail_msg("%s, %s: %s\n%s", what, target->name, err, out->log ? out->log : "");
+    assert_true(report_read(&report, out->log));
     const ReportKernel *k = report_kernel(&report, "k0_test");
     assert_non_null(k);
     if (k->spill_stores || k->spill_loads || k->stack)
         fail_msg("%s, %s: %d and %d bytes spilled, %d of stack", what, target->name, k->spill_stores,
                  k->spill_loads, k->stack);
     report_close(&report);
+}
+
+void cuda_text_compiles(const Nvrtc *n, const char *text, const Target *target, const char *what)
+{
+    NvrtcOutput out;
+    cuda_text_output(n, text, target, what, &out);
     nvrtc_output_close(&out);
 }
 

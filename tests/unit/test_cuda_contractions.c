@@ -1,6 +1,7 @@
-// The contractions of the CUDA target: which body takes which shape, and texts that ptxas keeps in registers.
+// The contractions of the CUDA target: which body takes which shape, texts that ptxas keeps in registers, and
+// numbers, whole and in parts, on the virtual GPU.
 #include "pass/pass.h"
-#include "reference/cuda_text.h"
+#include "reference/cuda_case.h"
 #include "reference/small_net.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +76,7 @@ static void check_body(SmallNet *s, const Case *c, Group *g, const Target *t, vo
 {
     Kern k;
     const char *body, *want = t->matrix == ELEMENT_BF16 && c->body_bf16 ? c->body_bf16 : c->body;
-    const char *text = cuda_text(&s->arena, s->g, g, t, &k, &body);
+    const char *text = cuda_text(&s->arena, s->g, g, t, NULL, 0, &k, &body);
     int *count = with;
     (*count)++;
     if (is_conv_at_hand(c, g->root))
@@ -105,7 +106,7 @@ static void check_compiles(SmallNet *s, const Case *c, Group *g, const Target *t
 {
     (void)c;
     Kern k;
-    const char *body, *text = cuda_text(&s->arena, s->g, g, t, &k, &body);
+    const char *body, *text = cuda_text(&s->arena, s->g, g, t, NULL, 0, &k, &body);
     cuda_text_compiles(with, text, t, g->root->name);
 }
 
@@ -125,11 +126,71 @@ static void large_tiles_stay_in_registers(void **state)
     each_contraction(&cases[8], target_find("sm_80"), false, check_compiles, &n);
 }
 
+// --- numbers ------------------------------------------------------------------------------------
+
+typedef struct { const Nvrtc *nvrtc; int kernels, sums; bool split; } Numbers;
+
+static CudaCase case_of(SmallNet *s, const Target *t, const Numbers *n)
+{
+    CudaCase c = { .arena = &s->arena, .graph = s->g, .target = t, .nvrtc = n->nvrtc };
+    c.evaluator = evaluator_open(&s->arena, s->g);
+    evaluator_fill(c.evaluator, 11);
+    c.evaluator->frozen = true;
+    evaluator_run(c.evaluator);
+    return c;
+}
+
+// The row of a plan that splits the terms of what this row is for.
+static const CudaPlan *split_plan(SmallNet *s, const char *row)
+{
+    const char *split = strstr(row, "split ");
+    assert_non_null(split);
+    const char *text = arena_printf(&s->arena, PLAN_FIRST_LINE "%.*ssplit 3\n", (int)(split - row), row);
+    const CudaPlan *plan = plan_read(&s->arena, &s->diag, "test.plan", text, (int)strlen(text));
+    assert_non_null(plan);
+    return plan;
+}
+
+static void check_numbers(SmallNet *s, const Case *c, Group *g, const Target *t, void *with)
+{
+    (void)c;
+    Numbers *n = with;
+    CudaCase whole = case_of(s, t, n);
+    const char *row = cuda_case_check(&whole, g);
+    n->kernels += whole.kernels;
+    if (!n->split || !row || (g->root->op == OP_CONV_DX && g->root->attr.conv.window.stride_h > 1))
+        return;
+    CudaCase parts = case_of(s, t, n);
+    parts.plan = split_plan(s, row);
+    cuda_case_check(&parts, g);
+    assert_int_equal(parts.kernels, 2);
+    n->sums++;
+}
+
+static void numbers_agree(void **state)
+{
+    (void)state;
+    Nvrtc nvrtc;
+    if (!cuda_open_nvrtc(&nvrtc))
+        skip();
+    Numbers n = { .nvrtc = &nvrtc };
+    const Target *tf32 = target_find("sm_80");
+    each_contraction(&cases[1], target_with(tf32, ELEMENT_BF16), true, check_numbers, &n);
+    each_contraction(&cases[3], tf32, true, check_numbers, &n);
+    each_contraction(&cases[4], target_with(tf32, ELEMENT_FLOAT), false, check_numbers, &n);
+    each_contraction(&cases[8], tf32, false, check_numbers, &n);
+    n.split = true;
+    each_contraction(&cases[5], tf32, true, check_numbers, &n);
+    each_contraction(&cases[6], target_with(tf32, ELEMENT_BF16), false, check_numbers, &n);
+    assert_true(n.kernels > 35 && n.sums > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_find_their_body),
         cmocka_unit_test(large_tiles_stay_in_registers),
+        cmocka_unit_test(numbers_agree),
     };
     return cmocka_run_group_tests_name("cuda contractions", tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static bool is_wanted(Pattern p)
 static const char *text_of(SmallNet *s, const Target *target, Group *g, Kern *k)
 {
     const char *name;
-    const char *text = cuda_text(&s->arena, s->g, g, target, k, &name);
+    const char *text = cuda_text(&s->arena, s->g, g, target, NULL, 0, k, &name);
     for (int b = 0; cuda_bodies[b].name; b++)
         runs[b] += !strcmp(cuda_bodies[b].name, name);
     return text;

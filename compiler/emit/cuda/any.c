@@ -80,7 +80,7 @@ static void open(Emit *e, Kern *k, int64_t count)
 {
     cuda_launch(k, (count + THREADS - 1) / THREADS, 1, 1, THREADS, 0);
     for (int i = 0; i < k->arg_count; i++)
-        if (!k->is_state[i])
+        if (k->args[i])
             k->bytes += shape_count(k->args[i]->shape) * element_bytes(k->args[i]->layout.element);
     k->reason = "no tile fits its channels, groups or kernel: one number a thread";
     cuda_open(e, k, 1, "neighbouring numbers", "one number");

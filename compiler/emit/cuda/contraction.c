@@ -1,10 +1,14 @@
 // In: a contraction described. Out: its kernel, the head above places.cu, operands.cu, a result and
-// contraction.cu or contraction_fma.cu.
+// contraction.cu or contraction_fma.cu; where its terms are split, a second one that adds up what the
+// blocks of each part have left, places.cu, a result and reduce.cu.
 #include "emit/cuda/contraction.h"
 #include "emit/cuda/plan.h"
 #include <inttypes.h>
 
-enum { LANES = 2 };                // neighbouring columns that a thread has
+enum {
+    LANES = 2,                     // neighbouring columns that a thread has
+    SUM_LANES = 4, SUM_THREADS = 128           // of the kernel that adds up partial sums
+};
 
 const Node *contraction_output(const Group *g) { return g->nodes[g->count - 1]; }
 
@@ -34,33 +38,42 @@ static double bytes_of(const Node *n)
     return (double)shape_count(n->shape) * element_bytes(n->layout.element);
 }
 
-// Bytes that cross memory at least.
-static double unique_bytes(const Kern *k)
+// Bytes that a group reads and stores beside the two operands: what its epilogue needs; weights and
+// velocity, there and back, of an update.
+static double result_bytes(const Group *g, const Contraction *c)
 {
-    double sum = 0;
-    for (int i = 0; i < k->arg_count; i++)
-        if (!k->is_state[i])
-            sum += bytes_of(k->args[i]) * (op_has(k->group->nodes[k->group->count - 1]->op, OP_UPDATE)
-                                           && i >= k->arg_count - k->writes ? 2 : 1);
+    const Node *update = contraction_update(g);
+    double sum = update ? 3 * bytes_of(update->in[0]) : 0;
+    for (int i = 0; i < g->input_count; i++)
+        if (g->inputs[i] != c->a && g->inputs[i] != c->b)
+            sum += bytes_of(g->inputs[i]);
+    for (int i = 0; i < g->output_count; i++)
+        sum += bytes_of(g->outputs[i]);
     return sum;
 }
 
-static CudaChoice choose(const Emit *e, const Kern *k, const Contraction *c, bool *from_plan)
+static double outputs_of(const CudaProblem *p) { return (double)p->m * (double)p->n * p->groups; }
+
+// Both kernels of a split contraction choose alike.
+static CudaChoice choose(const Emit *e, const Group *g, const Contraction *c, bool *from_plan)
 {
     CudaProblem p = c->problem;
-    p.unique_bytes = unique_bytes(k);
-    p.epilogue_bytes = (p.unique_bytes - bytes_of(c->a) - bytes_of(c->b))
-                     / ((double)p.m * (double)p.n * p.groups);
-    return plan_choose(e->plan, e->target, &p, from_plan);
+    double result = result_bytes(g, c);
+    p.unique_bytes = bytes_of(c->a) + bytes_of(c->b) + result;
+    p.epilogue_bytes = result / outputs_of(&p);
+    p.may_split = c->classes == 1;
+    CudaChoice choice = plan_choose(e->plan, e->target, &p, from_plan);
+    if (!p.may_split || outputs_of(&p) * choice.best.tile.split > INT32_MAX)
+        choice.best.tile.split = 1;
+    return choice;
 }
 
 // --- the head -----------------------------------------------------------------------------------
 
-static void add_arguments(Kern *k, const Contraction *c, int *a, int *b)
+// What the epilogue reads, and what the result is stored in.
+static void add_results(Kern *k, const Contraction *c)
 {
     const Node *update = contraction_update(k->group);
-    *a = kern_read(k, c->a);
-    *b = kern_read(k, c->b);
     if (c->result == RESULT_UPDATE) {
         kern_read_state(k);
         kern_write_param(k, update->in[0]);
@@ -76,17 +89,36 @@ static bool rounds(const Emit *e, const Node *operand)
     return e->target->matrix == ELEMENT_TF32 && operand->layout.element == ELEMENT_FLOAT;
 }
 
-static void print_tile(Emit *e, const Contraction *c, const CudaTile *t, int a, int b)
+// How many blocks the registers of a multiprocessor must do for: those the model counts on, if a thread
+// then has enough for what it holds: sums, operands, places. Left to itself ptxas aims at more blocks than
+// shared memory has room for, and spills for their sake. Each quarter of a multiprocessor has its own
+// registers for its warps.
+static int blocks_for(const Emit *e, const Contraction *c, const CudaPrice *price)
+{
+    enum { QUARTER = 16384 / 32, FLOAT_TERMS = 4, SPARE = 64, FLOAT_SPARE = 80 };
+    const CudaTile *t = &price->tile;
+    bool is_float = e->target->matrix == ELEMENT_FLOAT;
+    int64_t copies = (int64_t)t->m * t->k * element_bytes(e->target->matrix) / 16 / tile_threads(t);
+    int64_t each = t->warp_m * t->warp_n / 32 + 2 * copies;
+    each += is_float ? (t->warp_n / 8 + 2) * FLOAT_TERMS + FLOAT_SPARE
+                     : t->warp_m / 4 + t->warp_n / 4 + SPARE;
+    int blocks = c->classes > 1 ? 1 : price->blocks_a_sm, warps = tile_threads(t) / 32;
+    while (blocks > 1 && (warps * blocks + 3) / 4 * each > QUARTER)
+        blocks--;
+    return blocks < 1 ? 1 : blocks;
+}
+
+static void print_tile(Emit *e, const Contraction *c, const CudaPrice *price, int a, int b)
 {
     const CudaProblem *p = &c->problem;
-    head_constant(e, "GROUPS", p->groups / c->classes);
+    const CudaTile *t = &price->tile;
+    head_constant(e, "BLOCKS", blocks_for(e, c, price));
     head_constant(e, "TILE_M", t->m);
     head_constant(e, "TILE_N", t->n);
     head_constant(e, "TILE_K", t->k);
     head_constant(e, "WARP_M", t->warp_m);
     head_constant(e, "WARP_N", t->warp_n);
     head_constant(e, "STAGES", t->stages);
-    head_constant(e, "SPLIT", t->split);
     head_constant(e, "M_TILES", (p->m + t->m - 1) / t->m);
     head_constant(e, "N_TILES", (p->n + t->n - 1) / t->n);
     head_constant(e, "A", a);
@@ -97,7 +129,17 @@ static void print_tile(Emit *e, const Contraction *c, const CudaTile *t, int a, 
     head_constant(e, "ROUND_A", rounds(e, c->a));
     head_constant(e, "ROUND_B", rounds(e, c->b));
     head_constant(e, "SWIZZLE", e->target->matrix == ELEMENT_FLOAT);
-    head_constant(e, "N", p->n);
+}
+
+// What both kernels need to know, and places.cu.
+static bool print_problem(Emit *e, const Contraction *c, int split)
+{
+    head_constant(e, "GROUPS", c->problem.groups / c->classes);
+    head_constant(e, "N", c->problem.n);
+    head_constant(e, "SPLIT", split);
+    head_define(e, "BITS", "u%d", c->bits);
+    c->sizes(e, c->of);
+    return head_body(e, "cuda/places.cu");
 }
 
 static bool print_result(Emit *e, const Kern *k, const Contraction *c)
@@ -132,7 +174,8 @@ static const char *tile_text(const Emit *e, const CudaPrice *price)
 // Why this tile: its price and limiter, and what comes next.
 static void explain(const Emit *e, Kern *k, const CudaProblem *p, const CudaChoice *c, bool from_plan)
 {
-    k->seconds = c->best.seconds;
+    double sums = c->best.tile.split > 1 ? outputs_of(p) * c->best.tile.split * 4 : 0;
+    k->seconds = c->best.seconds - (sums > 0 ? cuda_seconds_of_bytes(e->target, sums) : 0);
     k->limiter = cuda_limiter_name(c->best.limiter);
     k->plan = plan_row(e->arena, e->target, p, &c->best.tile);
     k->reason = arena_printf(e->arena, "%s, limited by %s; %s %s", tile_text(e, &c->best), k->limiter,
@@ -140,27 +183,56 @@ static void explain(const Emit *e, Kern *k, const CudaProblem *p, const CudaChoi
                              tile_text(e, &c->second));
 }
 
-bool contraction_emit(Emit *e, Kern *k, const Contraction *c)
+// --- the kernels --------------------------------------------------------------------------------
+
+static bool emit_products(Emit *e, Kern *k, const Contraction *c, const CudaPrice *price)
 {
-    int a, b;
-    add_arguments(k, c, &a, &b);
-    bool from_plan;
-    CudaChoice choice = choose(e, k, c, &from_plan);
-    const CudaTile *t = &choice.best.tile;
     const CudaProblem *p = &c->problem;
-    bool is_float = e->target->matrix == ELEMENT_FLOAT;
+    const CudaTile *t = &price->tile;
+    bool is_split = t->split > 1, is_float = e->target->matrix == ELEMENT_FLOAT;
+    int a = kern_read(k, c->a), b = kern_read(k, c->b), partial = 0;
+    double sums = outputs_of(p) * t->split * 4;
+    if (is_split)
+        partial = kern_write_partial(k, p->m * p->n * p->groups * t->split);
+    else
+        add_results(k, c);
+    k->bytes = (int64_t)(bytes_of(c->a) + bytes_of(c->b) + (is_split ? sums : result_bytes(k->group, c)));
     int64_t tiles = (p->m + t->m - 1) / t->m * ((p->n + t->n - 1) / t->n) * (p->groups / c->classes);
     cuda_launch(k, tiles, 1, t->split * c->classes, tile_threads(t), tile_shared_bytes(e->target, p, t));
-    k->bytes = (int64_t)unique_bytes(k);
-    explain(e, k, p, &choice, from_plan);
     const char *block = arena_printf(e->arena, "%d x %d of %" PRId64 " x %" PRId64 " %s", t->m, t->n, p->m,
                                      p->n, c->what);
     cuda_open(e, k, LANES, block, "pairs of neighbouring columns");
-    print_tile(e, c, t, a, b);
-    head_define(e, "BITS", "u%d", c->bits);
-    if (!head_body(e, "cuda/places.cu"))
+    print_tile(e, c, price, a, b);
+    if (!print_problem(e, c, t->split))
         return false;
     c->maps(e, c->of);
-    return print_result(e, k, c) && head_body(e, "cuda/operands.cu")
+    head_constant(e, "PARTIAL", partial);
+    bool printed = is_split ? head_body(e, "cuda/result_partial.cu") : print_result(e, k, c);
+    return printed && head_body(e, "cuda/operands.cu")
         && head_body(e, is_float ? "cuda/contraction_fma.cu" : "cuda/contraction.cu");
+}
+
+static bool emit_sums(Emit *e, Kern *k, const Contraction *c, int split)
+{
+    const CudaProblem *p = &c->problem;
+    int64_t threads = p->m * p->n * p->groups / SUM_LANES;
+    int partial = kern_read_partial(k);
+    add_results(k, c);
+    k->bytes = (int64_t)(outputs_of(p) * split * 4 + result_bytes(k->group, c));
+    k->reason = arena_printf(e->arena, "adds up the partial sums of %d blocks in their order", split);
+    cuda_launch(k, cuda_blocks(threads, SUM_THREADS), 1, 1, SUM_THREADS, 0);
+    cuda_open(e, k, SUM_LANES, "neighbouring results", "some neighbouring columns");
+    head_constant(e, "PARTIAL", partial);
+    return print_problem(e, c, split) && print_result(e, k, c) && head_body(e, "cuda/reduce.cu");
+}
+
+bool contraction_emit(Emit *e, Kern *k, const Contraction *c)
+{
+    bool from_plan;
+    CudaChoice choice = choose(e, k->group, c, &from_plan);
+    if (k->pass > 0)
+        return emit_sums(e, k, c, choice.best.tile.split);
+    k->passes = choice.best.tile.split > 1 ? 2 : 1;
+    explain(e, k, &c->problem, &choice, from_plan);
+    return emit_products(e, k, c, &choice.best);
 }

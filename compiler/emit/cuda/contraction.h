@@ -20,8 +20,8 @@ typedef struct Contraction {
     int         bits;              // of a place: windows_bits
     int64_t     run, run_used;     // RESULT_WEIGHTS: columns of a row of taps, and those that are taps
     const char *what;              // what a block makes: "pixels x channels"
-    // Prints A_M A_K B_N B_K, and the constants they and the result need: M(q) N K(q), ROWS(q), ...
-    void      (*maps)(Emit *e, const void *of);
+    void      (*sizes)(Emit *e, const void *of);       // prints M(q) K(q), ROWS(q), ...
+    void      (*maps)(Emit *e, const void *of);        // prints A_M A_K B_N B_K
     const void *of;
 } Contraction;
 
@@ -29,6 +29,7 @@ typedef struct Contraction {
 const Node *contraction_output(const Group *g);
 // True if tensor cores, or FFMA, can read the operands: NHWC, whole vectors, elements of the target's.
 bool contraction_reads(const Emit *e, const Node *operand);
+// One kernel, or two: the first leaves partial sums, the second (k->pass 1) adds them up in order.
 bool contraction_emit(Emit *e, Kern *k, const Contraction *c);
 // The update behind a weight gradient; NULL: none.
 const Node *contraction_update(const Group *g);

@@ -107,8 +107,9 @@ static int64_t terms_of(const Conv *c)
 }
 
 // M(q), the windows of each class, and K(q), `channels` terms of each of its taps.
-static void print_sizes(Emit *e, const Conv *c, int64_t images, int64_t channels)
+static void print_windows(Emit *e, const Conv *c, int64_t images, int64_t channels)
 {
+    map_classes(e, &c->windows);
     int64_t m[AXIS_CLASSES * AXIS_CLASSES], k[AXIS_CLASSES * AXIS_CLASSES];
     const Windows *w = &c->windows;
     for (int q = 0; q < windows_classes(w); q++) {
@@ -121,13 +122,31 @@ static void print_sizes(Emit *e, const Conv *c, int64_t images, int64_t channels
     map_by_class(e, "K", k, windows_classes(w));
 }
 
+static void print_forward_sizes(Emit *e, const void *of)
+{
+    const Conv *c = of;
+    print_windows(e, c, c->y->shape.n, c->in);
+}
+
+static void print_input_sizes(Emit *e, const void *of)
+{
+    const Conv *c = of;
+    print_windows(e, c, c->x->shape.n, c->out);
+}
+
+static void print_weight_sizes(Emit *e, const void *of)
+{
+    const Conv *c = of;
+    map_classes(e, &c->windows);
+    head_constant(e, "M(q)", c->y->shape.c / c->groups);
+    head_constant(e, "K(q)", c->y->shape.n * c->y->shape.h * c->y->shape.w);
+}
+
 static void print_forward(Emit *e, const void *of)
 {
     const Conv *c = of;
     Strides x = strides_of(c->x);
     int64_t filter = layout_item(&c->w->layout, c->w->shape), filters = c->y->shape.c / c->groups;
-    map_classes(e, &c->windows);
-    print_sizes(e, c, c->y->shape.n, c->in);
     map_windows(e, "A_M", &c->windows, c->y->shape.n, &x, c->in);
     map_taps(e, "A_K", &c->windows, c->is_run ? run_of(c) : c->in, &x, c->is_run);
     map_rows(e, "B_N", filters, filter, filters * filter, false);
@@ -138,8 +157,6 @@ static void print_input_gradient(Emit *e, const void *of)
 {
     const Conv *c = of;
     Strides y = strides_of(c->y), w = strides_of(c->w);
-    map_classes(e, &c->windows);
-    print_sizes(e, c, c->x->shape.n, c->out);
     map_windows(e, "A_M", &c->windows, c->x->shape.n, &y, c->out);
     map_taps(e, "A_K", &c->windows, c->out, &y, false);
     map_rows(e, "B_N", c->in, 1, 0, false);
@@ -151,9 +168,6 @@ static void print_weight_gradient(Emit *e, const void *of)
     const Conv *c = of;
     Strides x = strides_of(c->x), y = strides_of(c->y);
     int64_t filters = c->y->shape.c / c->groups;
-    map_classes(e, &c->windows);
-    head_constant(e, "M(q)", filters);
-    head_constant(e, "K(q)", c->y->shape.n * c->y->shape.h * c->y->shape.w);
     map_rows(e, "A_M", filters, 1, c->out, true);
     map_pixels(e, "A_K", c->y->shape.n, &y);
     map_taps(e, "B_N", &c->windows, c->is_run ? run_of(c) : c->in, &x, c->is_run);
@@ -186,6 +200,7 @@ bool cuda_conv_emit(Emit *e, Kern *k)
     of.a = forward ? c.x : c.y;
     of.b = c.w;
     of.result = RESULT_MAP;
+    of.sizes = forward ? print_forward_sizes : print_input_sizes;
     of.maps = forward ? print_forward : print_input_gradient;
     of.what = "pixels x channels";
     p->m = c.y->shape.n * windows_most(&c.windows);
@@ -211,6 +226,7 @@ bool cuda_conv_dw_emit(Emit *e, Kern *k)
     of.a = c.y;
     of.b = c.x;
     of.result = RESULT_WEIGHTS;
+    of.sizes = print_weight_sizes;
     of.maps = print_weight_gradient;
     of.what = "filters x taps";
     of.run = c.is_run ? run_of(&c) : c.in;

@@ -6,6 +6,7 @@
 typedef struct {
     const Node *x, *w, *y;         // input, weights, output; in gradients the gradients of them
     int64_t features, outputs;     // padding in
+    int64_t m, k;                  // rows of the result, terms of its sums
 } Fc;
 
 // Where feature f of an image stands when the pixels of the map it came from stand side by side.
@@ -40,20 +41,20 @@ static bool describe(const Emit *e, Fc *c, const Group *g)
 // --- maps ---------------------------------------------------------------------------------------
 
 // One pixel an image.
-static void print_sizes(Emit *e, int64_t m, int64_t k)
+static void print_sizes(Emit *e, const void *of)
 {
+    const Fc *c = of;
     static const char *const ones[] = { "CLASSES", "ROW_CLASSES", "COLUMN_CLASSES", "ROWS(q)", "COLUMNS(q)" };
     for (int i = 0; i < 5; i++)
         head_constant(e, ones[i], 1);
-    head_constant(e, "M(q)", m);
-    head_constant(e, "K(q)", k);
+    head_constant(e, "M(q)", c->m);
+    head_constant(e, "K(q)", c->k);
 }
 
 static void print_forward(Emit *e, const void *of)
 {
     const Fc *c = of;
     Strides x = strides_of(c->x);
-    print_sizes(e, c->x->shape.n, c->features);
     map_rows(e, "A_M", c->x->shape.n, x.item, 0, false);
     map_features(e, "A_K", c->features, &x, true);
     map_rows(e, "B_N", c->w->shape.n, c->features, 0, false);
@@ -63,7 +64,6 @@ static void print_forward(Emit *e, const void *of)
 static void print_input_gradient(Emit *e, const void *of)
 {
     const Fc *c = of;
-    print_sizes(e, c->y->shape.n, c->outputs);
     map_rows(e, "A_M", c->y->shape.n, strides_of(c->y).item, 0, false);
     map_rows(e, "A_K", c->outputs, 1, 0, true);
     map_rows(e, "B_N", c->features, 1, 0, false);
@@ -74,7 +74,6 @@ static void print_weight_gradient(Emit *e, const void *of)
 {
     const Fc *c = of;
     Strides x = strides_of(c->x);
-    print_sizes(e, c->w->shape.n, c->x->shape.n);
     map_rows(e, "A_M", c->w->shape.n, 1, 0, false);
     map_rows(e, "A_K", c->x->shape.n, strides_of(c->y).item, 0, true);
     map_features(e, "B_N", c->features, &x, false);
@@ -86,7 +85,7 @@ static void print_weight_gradient(Emit *e, const void *of)
 static Contraction contraction_of(const Fc *c)
 {
     return (Contraction){ .classes = 1, .bits = 32, .of = c, .run = c->features, .run_used = c->features,
-                          .problem = { .groups = 1 } };
+                          .sizes = print_sizes, .problem = { .m = c->m, .k = c->k, .groups = 1 } };
 }
 
 bool cuda_fc_takes(const Emit *e, const Group *g)
@@ -101,15 +100,15 @@ bool cuda_fc_emit(Emit *e, Kern *k)
     if (!describe(e, &c, k->group))
         return false;
     bool forward = k->group->root->op == OP_FC;
+    c.m = c.x->shape.n;
+    c.k = forward ? c.features : c.outputs;
     Contraction of = contraction_of(&c);
     of.a = forward ? c.x : c.y;
     of.b = c.w;
     of.result = RESULT_MAP;
     of.maps = forward ? print_forward : print_input_gradient;
     of.what = forward ? "images x outputs" : "images x features";
-    of.problem.m = c.x->shape.n;
     of.problem.n = forward ? c.outputs : c.features;
-    of.problem.k = forward ? c.features : c.outputs;
     of.problem.a_along_k = true;
     of.problem.b_along_k = forward;
     return contraction_emit(e, k, &of);
@@ -120,15 +119,15 @@ static bool emit_weights(Emit *e, Kern *k, CudaResult result)
     Fc c;
     if (!describe(e, &c, k->group))
         return false;
+    c.m = c.w->shape.n;
+    c.k = c.x->shape.n;
     Contraction of = contraction_of(&c);
     of.a = c.y;
     of.b = c.x;
     of.result = result;
     of.maps = print_weight_gradient;
     of.what = "outputs x features";
-    of.problem.m = c.w->shape.n;
     of.problem.n = c.features;
-    of.problem.k = c.x->shape.n;
     return contraction_emit(e, k, &of);
 }
 

@@ -34,12 +34,13 @@ static void print_argument_comments(Emit *e, const Kern *k)
     char shape[SHAPE_TEXT];
     for (int i = 0; i < k->arg_count; i++) {
         const Node *n = k->args[i];
-        const char *kind = k->is_state[i]    ? "state"
+        const char *kind = k->is_state[i]      ? "state"
+                           : k->is_partial[i]  ? "partial sums"
                            : k->is_velocity[i] ? "velocity"
                            : k->is_places[i]   ? "places of maxima"
                            : n->op == OP_PARAM ? "parameter" : "values";
         fprintf(e->text, "//     t%d %s %s", i, is_written(k, i) ? "out:" : "in: ", kind);
-        if (!k->is_state[i])
+        if (n)
             fprintf(e->text, ", %" PRId64 " x %s", n->shape.n, shape_text(shape, n->shape));
         fputc('\n', e->text);
     }
@@ -92,7 +93,7 @@ int64_t cuda_argument_bytes(const Kern *k)
     for (int i = 0; i < k->arg_count; i++)
         if (k->is_places[i])                             // a byte each
             bytes += cuda_bytes(k->args[i]) / element_bytes(k->args[i]->layout.element);
-        else if (!k->is_state[i])
+        else if (k->args[i])
             bytes += cuda_bytes(k->args[i]);
     return bytes;
 }

@@ -87,6 +87,8 @@ bool tile_is_legal(const Target *target, const CudaProblem *p, const CudaTile *t
     bool bf16 = target->matrix == ELEMENT_BF16;
     if (t->m % t->warp_m || t->n % t->warp_n || t->warp_m % 16 || t->warp_n % 16)
         return false;
+    if (target->matrix == ELEMENT_FLOAT && t->warp_m * t->warp_n > 48 * 64)
+        return false;                            // multiply-adds leave no registers for places
     if (bf16 && ((!p->a_along_k && t->m % 64) || (!p->b_along_k && t->n % 64)))
         return false;                            // the swizzle permutes eight 16-byte pieces
     return threads >= 64 && threads <= 256 && (t->k * size == 64 || t->k * size == 128)
