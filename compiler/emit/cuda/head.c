@@ -38,7 +38,7 @@ static void print_argument_comments(Emit *e, const Kern *k)
                            : k->is_partial[i]  ? "partial sums"
                            : k->is_velocity[i] ? "velocity"
                            : k->is_places[i]   ? "places of maxima"
-                           : n->op == OP_PARAM ? "parameter" : "values";
+                           : n && n->op == OP_PARAM ? "parameter" : "values";
         fprintf(e->text, "//     t%d %s %s", i, is_written(k, i) ? "out:" : "in: ", kind);
         if (n)
             fprintf(e->text, ", %" PRId64 " x %s", n->shape.n, shape_text(shape, n->shape));
