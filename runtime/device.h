@@ -1,5 +1,5 @@
-// A device, as the runtime sees it: one struct of functions. cpu/ implements it now; cuda/ and the
-// virtual GPU will. Nothing outside a device's folder knows how it does what it does.
+// A device, as the runtime sees it: one struct of functions. cpu/ and cuda/ implement it. Nothing
+// outside a device's folder knows how it does what it does.
 #ifndef RUNTIME_DEVICE_H
 #define RUNTIME_DEVICE_H
 #include "program/program.h"
@@ -12,13 +12,20 @@ typedef struct Device Device;
 // How long a launch took: seconds of all threads together, summed over `runs` of its sequence.
 typedef struct { double seconds; int64_t runs; } LaunchTime;
 
+// How a program is opened.
+typedef struct {
+    const int *map;                // by logical device: the physical one, 0..count-1; GPUs: -1: any
+    int        count;              // physical devices that together run all of the program
+    int        threads;            // CPU: of all groups together; 0: as many as this process may use
+    bool       no_graphs;          // GPU: every run is enqueued anew, none is replayed from a graph
+    bool       no_peers;           // GPU: what goes from one to another goes through the host
+    bool       one_by_one;         // GPU: every launch is waited for, so that a fault names its launch
+} DeviceOptions;
+
 typedef struct DeviceClass {
-    const char *name;                                   // "cpu"
-    // Opens `count` physical devices that together run all of `program`; `map[d]` says which of
-    // them logical device d is bound to. Compiles the kernel units or takes them from the cache.
-    // NULL with `err` filled on failure.
-    Device *(*open)(const Program *program, const int *map, int count, int threads,
-                    char err[DEVICE_ERROR]);
+    const char *name;                                   // "cpu", "cuda"
+    // Compiles the kernel units or takes them from the cache. NULL with `err` filled on failure.
+    Device *(*open)(const Program *program, const DeviceOptions *o, char err[DEVICE_ERROR]);
     void    (*close)(Device *d);
     // Readies a sequence: when another one ran before, clears what must be zero. Called before the
     // inputs of the sequence are written; `run` does it for who writes none.
@@ -46,5 +53,5 @@ typedef struct DeviceClass {
     void    (*profile)(Device *d, int sequence, LaunchTime *times);
 } DeviceClass;
 
-extern const DeviceClass device_cpu;
+extern const DeviceClass device_cpu, device_cuda;
 #endif

@@ -37,19 +37,22 @@ static int64_t most_sums(const Program *p)
 static bool open_session(Session *s, const SessionOptions *o, char *err)
 {
     const Program *p = s->program;
-    int map[PROGRAM_DEVICES], groups;
-    s->class = &device_cpu;
+    int map[PROGRAM_DEVICES], physical;
+    s->class = session_runs_on_gpus(p) ? &device_cuda : &device_cpu;
     s->seed = o->seed;
     s->rates = calloc((size_t)p->param_count + 1, sizeof *s->rates);
     s->sums = calloc((size_t)most_sums(p), sizeof *s->sums);
     if (!s->rates || !s->sums)
         return fail(err, "%s", "out of memory");
     for (int i = 0; i < p->device_count; i++)
-        if (strncmp(p->devices[i].target, "cpu:", 4))
-            return fail(err, "no device runs the target %.100s", p->devices[i].target);
-    if (!session_parse_map(p, o->map, map, &groups, err))
+        if (strcmp(p->devices[i].target, p->devices[0].target) != 0)
+            return fail(err, "devices of two targets cannot run one program (%.100s)", p->devices[i].target);
+    if (!session_parse_map(p, o->map, map, &physical, err))
         return false;
-    s->device = s->class->open(p, map, groups, o->threads, err);
+    const DeviceOptions options = { .map = map, .count = physical, .threads = o->threads,
+                                    .no_graphs = o->no_graphs, .no_peers = o->no_peers,
+                                    .one_by_one = o->one_by_one };
+    s->device = s->class->open(p, &options, err);
     return s->device && session_initialise(s, o->seed, err);
 }
 

@@ -13,14 +13,18 @@ enum { SESSION_ERROR = DEVICE_ERROR, SESSION_METRICS = 16 };
 typedef struct Session Session;
 
 typedef struct {
-    const char *map;           // "gpu0=cpu:0,gpu1=cpu:1"; NULL or "": every device on cpu:0
-    int         threads;       // of all groups together; 0: as many as this process may use
+    const char *map;           // "gpu0=cpu:0,gpu1=cpu:1"; NULL or "": every device on cpu:0, or, on
+                               // GPUs, the first on cuda:0, the second on cuda:1, ..., round and round
+    int         threads;       // CPU: of all groups together; 0: as many as this process may use
     uint64_t    seed;          // of the parameters and of every draw in a step; 0 is a seed, too
+    bool        no_graphs, no_peers, one_by_one;       // GPU: see DeviceOptions
 } SessionOptions;
 
-// Reads a map: map[d] is the group of threads of logical device d (PROGRAM_DEVICES entries), of
-// `*groups`. False: the text is wrong, which a verb reports as misuse before it opens a session.
-bool session_parse_map(const Program *p, const char *text, int *map, int *groups, char *err);
+// Is the program made for GPUs, and not for CPUs?
+bool session_runs_on_gpus(const Program *p);
+// Reads a map: map[d] is the group of threads, or the GPU, of logical device d (PROGRAM_DEVICES entries);
+// -1: any GPU. False: the text is wrong, which a verb reports as misuse before it opens a session.
+bool session_parse_map(const Program *p, const char *text, int *map, int *physical, char *err);
 
 // Opens the devices (which compiles the kernels, or finds them in the cache) and initialises all
 // parameters from the seed. The program must outlive the session. NULL on failure; a caller

@@ -163,8 +163,7 @@ static void cpu_close(Device *d)
     free(d);
 }
 
-static Device *cpu_open(const Program *p, const int *map, int count, int threads,
-                        char err[DEVICE_ERROR])
+static Device *cpu_open(const Program *p, const DeviceOptions *o, char err[DEVICE_ERROR])
 {
     Device *d = calloc(1, sizeof *d);
     if (!d) {
@@ -175,7 +174,7 @@ static Device *cpu_open(const Program *p, const int *map, int count, int threads
     d->entered = -1;
     pthread_mutex_init(&d->mutex, NULL);
     pthread_cond_init(&d->advanced, NULL);
-    if (open_device(d, map, count, threads, err))
+    if (open_device(d, o->map, o->count, o->threads, err))
         return d;
     cpu_close(d);
     return NULL;

@@ -5,22 +5,6 @@
 
 typedef uint32_t __attribute__((may_alias)) Word;      // a float, or an int32 label
 
-static bool side_open(Side *side, Shape s, const Layout *l)
-{
-    int64_t origin = layout_address(l, s, 0, 0, 0, 0);
-    side->item = calloc((size_t)s.n, sizeof *side->item);
-    side->channel = calloc((size_t)s.c, sizeof *side->channel);
-    if (!side->item || !side->channel)
-        return false;
-    for (int64_t n = 0; n < s.n; n++)
-        side->item[n] = layout_address(l, s, n, 0, 0, 0);
-    for (int64_t c = 0; c < s.c; c++)
-        side->channel[c] = layout_address(l, s, 0, c, 0, 0) - origin;
-    side->row = s.h > 1 ? layout_address(l, s, 0, 0, 1, 0) - origin : 0;
-    side->column = s.w > 1 ? layout_address(l, s, 0, 0, 0, 1) - origin : 1;
-    return true;
-}
-
 static void find_runs(Transfer *t)
 {
     const int64_t *a = t->from.channel, *b = t->to.channel;
@@ -43,10 +27,8 @@ bool transfer_open(Transfer *t, Shape s, const Layout *from, const Layout *to)
 
 void transfer_close(Transfer *t)
 {
-    free(t->from.item);
-    free(t->from.channel);
-    free(t->to.item);
-    free(t->to.channel);
+    side_close(&t->from);
+    side_close(&t->to);
     free(t->run);
     *t = (Transfer){ 0 };
 }

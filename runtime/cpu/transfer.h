@@ -3,11 +3,7 @@
 #ifndef RUNTIME_CPU_TRANSFER_H
 #define RUNTIME_CPU_TRANSFER_H
 #include "runtime/pool.h"
-#include "tensor/layout.h"
-
-// One side: distances in elements. The offset of (n, c, h, w) is
-// item[n] + channel[c] + h * row + w * column.
-typedef struct { int64_t *item, *channel, row, column; } Side;
+#include "runtime/side.h"
 
 typedef struct {
     Shape shape;

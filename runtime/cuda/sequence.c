@@ -1,0 +1,209 @@
+// Readies a sequence: arguments of its launches, messages of its copies, events where a device waits for
+// another. A copy is packed as early as its order allows: behind the last command of the sender that is
+// known to be done when the copy begins.
+#include "runtime/cuda/exec.h"
+#include "runtime/cuda/move.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool no_memory(char *err)
+{
+    snprintf(err, DEVICE_ERROR, "out of memory");
+    return false;
+}
+
+static bool open_event(Device *d, int device, unsigned flags, DriverEvent *event, char *err)
+{
+    return *event || (cuda_select(d, device, err)
+                      && DRIVER_CALL(&d->gpus.driver, err, cuEventCreate, event, flags));
+}
+
+// --- launches -------------------------------------------------------------------------------------
+
+static bool check_launch(const Device *d, const Launch *l, const Kernel *k, int gpu, char *err)
+{
+    const Gpu *of = &d->gpus.list[gpu];
+    if (k->shared <= of->most_shared)
+        return true;
+    snprintf(err, DEVICE_ERROR, "launch %.100s needs %lld bytes of shared memory, GPU %d, %.60s, has %d",
+             l->title, (long long)k->shared, gpu, of->name, of->most_shared);
+    return false;
+}
+
+static bool open_launch(Device *d, int device, const Launch *l, CudaLaunch *c, char *err)
+{
+    const Kernel *k = &d->program->kernels[l->kernel];
+    int gpu = d->list[device].gpu;
+    *c = (CudaLaunch){ .grid = { (unsigned)l->grid.x, (unsigned)l->grid.y, (unsigned)l->grid.z },
+                       .threads = (unsigned)k->threads, .shared = (unsigned)k->shared,
+                       .args = calloc((size_t)l->tensor_count + 1, sizeof *c->args),
+                       .params = calloc((size_t)l->tensor_count + 1, sizeof *c->params) };
+    if (!c->args || !c->params)
+        return no_memory(err);
+    for (int i = 0; i < l->tensor_count; i++) {
+        c->args[i] = cuda_address(d, l->tensors[i]);
+        c->params[i] = &c->args[i];
+    }
+    return check_launch(d, l, k, gpu, err) && cuda_select(d, device, err)
+        && modules_find(&d->modules, &d->gpus, gpu, k->unit, k->symbol, &c->function, err)
+        && DRIVER_CALL(&d->gpus.driver, err, cuFuncSetAttribute, c->function,
+                       DRIVER_FUNCTION_MAX_DYNAMIC_SHARED, (int)k->shared);
+}
+
+static bool open_launches(Device *d, const Sequence *s, CudaSequence *q, char *err)
+{
+    for (int i = 0; i < s->command_count; i++) {
+        const Command *c = &s->commands[i];
+        for (int l = c->first; c->kind != COMMAND_COPY && l < c->first + c->count; l++)
+            if (!open_launch(d, c->device, &s->launches[l], &q->launches[l], err))
+                return false;
+    }
+    return true;
+}
+
+// --- copies ---------------------------------------------------------------------------------------
+
+static int device_of(const Program *p, int tensor)
+{
+    return p->buffers[p->tensors[tensor].buffer].device;
+}
+
+// Messages of a sequence lie one behind the other, in the order of copies, on every device.
+static int64_t message_offset(const Program *p, const Sequence *s, int copy, int device)
+{
+    int64_t offset = 0;
+    for (int i = 0; i < copy; i++)
+        if (device_of(p, s->copies[i].from) == device || device_of(p, s->copies[i].to) == device)
+            offset += move_message_bytes(&p->tensors[s->copies[i].to]);
+    return offset;
+}
+
+int64_t cuda_message_bytes(const Program *p, int device)
+{
+    int64_t most = 0;
+    for (int i = 0; i < p->sequence_count; i++) {
+        int64_t bytes = message_offset(p, &p->sequences[i], p->sequences[i].copy_count, device);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static bool open_copy(Device *d, const Sequence *s, int index, CudaCopy *c, char *err)
+{
+    const Program *p = d->program;
+    const Copy *copy = &s->copies[index];
+    c->from = device_of(p, copy->from);
+    c->to = device_of(p, copy->to);
+    c->after = -1;
+    const CudaDevice *from = &d->list[c->from], *to = &d->list[c->to];
+    c->received = to->messages + (DriverAddress)message_offset(p, s, index, c->to);
+    c->sent = from->messages + (DriverAddress)message_offset(p, s, index, c->from);
+    if (from->gpu == to->gpu)
+        c->sent = c->received;
+    else if (!d->reaches[from->gpu][to->gpu]
+             && !DRIVER_CALL(&d->gpus.driver, err, cuMemHostAlloc, &c->host,
+                             (size_t)move_message_bytes(&p->tensors[copy->to]), DRIVER_HOST_PORTABLE))
+        return false;
+    return open_event(d, c->from, DRIVER_EVENT_DISABLE_TIMING, &c->packed, err)
+        && open_event(d, c->from, DRIVER_EVENT_DISABLE_TIMING, &c->staged, err)
+        && open_event(d, c->to, DRIVER_EVENT_DISABLE_TIMING, &c->arrived, err);
+}
+
+// --- who is before whom ---------------------------------------------------------------------------
+
+typedef int Clock[PROGRAM_DEVICES];            // by device: its last command that is done; -1: none
+
+static void join(const Sequence *s, const Clock *clocks, int earlier, Clock into)
+{
+    for (int d = 0; d < PROGRAM_DEVICES; d++)
+        if (clocks[earlier][d] > into[d])
+            into[d] = clocks[earlier][d];
+    int device = s->commands[earlier].device;
+    if (earlier > into[device])
+        into[device] = earlier;
+}
+
+// clocks[i]: what is done when command i begins.
+static void find_clocks(const Sequence *s, Clock *clocks)
+{
+    int last[PROGRAM_DEVICES];
+    memset(last, -1, sizeof last);
+    for (int i = 0; i < s->command_count; i++) {
+        const Command *c = &s->commands[i];
+        memset(clocks[i], -1, sizeof clocks[i]);
+        if (last[c->device] >= 0)
+            join(s, clocks, last[c->device], clocks[i]);
+        for (int k = 0; k < c->wait_count; k++)
+            join(s, clocks, c->waits[k], clocks[i]);
+        last[c->device] = i;
+    }
+}
+
+static bool open_order(Device *d, const Sequence *s, CudaSequence *q, char *err)
+{
+    Clock *clocks = calloc((size_t)s->command_count + 1, sizeof *clocks);
+    if (!clocks)
+        return no_memory(err);
+    find_clocks(s, clocks);
+    bool good = true;
+    for (int i = 0; i < s->command_count && good; i++) {
+        const Command *c = &s->commands[i];
+        if (c->kind == COMMAND_COPY)
+            q->copies[c->first].after = clocks[i][q->copies[c->first].from];
+        for (int k = 0; k < c->wait_count && good; k++)
+            good = open_event(d, s->commands[c->waits[k]].device, DRIVER_EVENT_DISABLE_TIMING,
+                              &q->done[c->waits[k]], err);
+    }
+    free(clocks);
+    return good;
+}
+
+// --- a sequence -----------------------------------------------------------------------------------
+
+bool cuda_sequence_open(Device *d, int sequence, char *err)
+{
+    const Sequence *s = &d->program->sequences[sequence];
+    CudaSequence *q = &d->sequences[sequence];
+    q->launches = calloc((size_t)s->launch_count + 1, sizeof *q->launches);
+    q->copies = calloc((size_t)s->copy_count + 1, sizeof *q->copies);
+    q->done = calloc((size_t)s->command_count + 1, sizeof *q->done);
+    if (!q->launches || !q->copies || !q->done || !guards_find(d->program, sequence, &q->guards))
+        return no_memory(err);
+    for (int i = 0; i < s->copy_count; i++)
+        if (!open_copy(d, s, i, &q->copies[i], err))
+            return false;
+    return open_launches(d, s, q, err) && open_order(d, s, q, err);
+}
+
+static void close_event(const Device *d, DriverEvent event)
+{
+    if (event)
+        d->gpus.driver.cuEventDestroy(event);
+}
+
+void cuda_sequence_close(Device *d, int sequence)
+{
+    const Sequence *s = &d->program->sequences[sequence];
+    CudaSequence *q = &d->sequences[sequence];
+    for (int i = 0; i < s->launch_count && q->launches; i++) {
+        close_event(d, q->launches[i].begin);
+        close_event(d, q->launches[i].end);
+        free(q->launches[i].args);
+        free(q->launches[i].params);
+    }
+    for (int i = 0; i < s->copy_count && q->copies; i++) {
+        close_event(d, q->copies[i].packed);
+        close_event(d, q->copies[i].staged);
+        close_event(d, q->copies[i].arrived);
+        if (q->copies[i].host)
+            d->gpus.driver.cuMemFreeHost(q->copies[i].host);
+    }
+    for (int i = 0; i < s->command_count && q->done; i++)
+        close_event(d, q->done[i]);
+    if (q->graph)
+        d->gpus.driver.cuGraphExecDestroy(q->graph);
+    free(q->launches);
+    free(q->copies);
+    free(q->done);
+    free(q->guards.list);
+}
