@@ -73,8 +73,8 @@ static bool say_too_small(const Device *d, int gpu, int64_t available, char *err
     char has[32], needs[32], hint[80] = "no batch fits: its parameters alone do not";
     if (fit > 0)
         snprintf(hint, sizeof hint, "batch %d would fit: --batch %d", fit, fit);
-    snprintf(err, DEVICE_ERROR, "GPU %d, %.80s, has %s of memory free, and the net needs %s there at batch %d; "
-             "%s", gpu, d->gpus.list[gpu].name, size_text(available, has),
+    snprintf(err, DEVICE_ERROR, "GPU %d, %.80s, has %s of memory free, and the net needs %s there at batch "
+             "%d; %s", gpu, d->gpus.list[gpu].name, size_text(available, has),
              size_text(needed(d, gpu, false), needs), batch, hint);
     return false;
 }
