@@ -195,7 +195,7 @@ static int run_nvrtc(const Program *p, const char *folder, bool table, CcStage *
     for (int i = 0; i < p->unit_count && code == EXIT_OK && folder; i++)
         if (!write_built(&p->units[i], &u.built[i], folder))
             code = EXIT_RUN;
-    if (code == EXIT_OK && table)
+    if (table)
         cuda_print_table(p, &u, stdout);
     cuda_units_close(&u);
     return code;

@@ -1,7 +1,6 @@
 // CUDA units of a program: built, reported on, tabulated.
 #include "cli/cuda.h"
 #include "cli/verb.h"
-#include "runtime/cuda/occupancy.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,18 +40,21 @@ static void name_sources(const Program *p, Report *r)
     }
 }
 
+// What is wrong with each unit that was refused or spills; else `err`.
 static int report_failure(const Program *p, CudaUnits *u, const int *unit_of, const char *err)
 {
-    int refused = 0;
+    int said = 0;
     for (int i = 0; i < u->count; i++) {
         CudaBuilt *b = &u->built[unit_of[i]];
-        if (b->status != BUILD_REFUSED)
-            continue;
-        name_sources(p, &b->report);
-        report_print(&b->report, stderr, false, isatty(STDERR_FILENO));
-        refused++;
+        if (b->status == BUILD_REFUSED) {
+            name_sources(p, &b->report);
+            report_print(&b->report, stderr, false, isatty(STDERR_FILENO));
+        } else if (b->status == BUILD_SPILLS) {
+            fprintf(stderr, "cleave: %s\n", b->err);
+        }
+        said += b->status == BUILD_REFUSED || b->status == BUILD_SPILLS;
     }
-    if (!refused)
+    if (!said)
         fprintf(stderr, "cleave: %s\n", err);
     return EXIT_MACHINE;
 }
@@ -123,7 +125,28 @@ void cuda_units_close(CudaUnits *u)
 
 // --- the table --------------------------------------------------------------------------------------
 
-static void print_row(const Program *p, const Kernel *k, const CudaUnits *u, FILE *out)
+// The first launch of a kernel: others have the same tile and take as long.
+static const Launch *launch_of(const Program *p, const Kernel *k)
+{
+    for (int s = 0; s < p->sequence_count; s++)
+        for (int i = 0; i < p->sequences[s].launch_count; i++)
+            if (&p->kernels[p->sequences[s].launches[i].kernel] == k)
+                return &p->sequences[s].launches[i];
+    return NULL;
+}
+
+// "128x64x32 split 4" of a row of a plan; "-": the kernel has no tile.
+static void tile_of(const Launch *l, char *to, size_t size)
+{
+    const char *tile = strstr(l->plan, " tile "), *split = strstr(l->plan, " split ");
+    if (!tile || !split)
+        snprintf(to, size, "-");
+    else
+        snprintf(to, size, "%.*s%s", (int)strcspn(tile + 6, " "), tile + 6,
+                 strcmp(split, " split 1") ? split : "");
+}
+
+bool cuda_resources(const Program *p, const Kernel *k, const CudaUnits *u, CudaResources *to)
 {
     char arch[CUDA_ARCH];
     const CudaBuilt *b = &u->built[k->unit];
@@ -131,18 +154,36 @@ static void print_row(const Program *p, const Kernel *k, const CudaUnits *u, FIL
     const ReportKernel *r = report_kernel(&b->report, k->symbol);
     const GpuLimits *gpu = gpu_limits(cuda_arch(&p->units[k->unit], arch));
     if (!c || !gpu)
-        return;
+        return false;
     BlockNeeds needs = { k->threads, c->registers, c->shared + (int)k->shared, c->barriers };
-    Occupancy o = occupancy_of(gpu, &needs);
-    int spills = r ? r->spill_stores + r->spill_loads : c->stack;
-    fprintf(out, "%-24s %-16s %7d %9d %9d %6d %6d  %5.1f %%  %s\n", k->symbol, k->body, k->threads,
-            c->registers, needs.shared, spills, o.blocks, 100 * o.share, occupancy_limit_name(o.limit));
+    *to = (CudaResources){ .registers = c->registers, .shared = needs.shared, .stack = c->stack,
+                           .spills = r ? r->spill_stores + r->spill_loads : c->stack,
+                           .occupancy = occupancy_of(gpu, &needs) };
+    return true;
+}
+
+static void print_row(const Program *p, const Kernel *k, const CudaUnits *u, FILE *out)
+{
+    char tile[40];
+    CudaResources r;
+    const Launch *l = launch_of(p, k);
+    if (!l || !cuda_resources(p, k, u, &r))
+        return;
+    tile_of(l, tile, sizeof tile);
+    fprintf(out, "%-24s %-16s %-20s %7d %9d %7d %6d %6d %5.1f %%  %-13s %9.1f  %s\n", k->symbol,
+            k->body, tile, k->threads, r.registers, r.shared, r.spills, r.occupancy.blocks, 100 * r.occupancy.share,
+            occupancy_limit_name(r.occupancy.limit), 1e6 * l->seconds, l->limiter);
 }
 
 void cuda_print_table(const Program *p, const CudaUnits *u, FILE *out)
 {
-    fprintf(out, "%-24s %-16s %7s %9s %9s %6s %6s  %7s  %s\n", "kernel", "body", "threads", "registers",
-            "shared", "spills", "blocks", "warps", "limited by");
-    for (int i = 0; i < p->kernel_count; i++)
+    bool any = false;
+    for (int i = 0; u->built && i < p->unit_count; i++)
+        any = any || u->built[i].cubin.kernel_count;
+    if (any)
+        fprintf(out, "%-24s %-16s %-20s %7s %9s %7s %6s %6s %7s  %-13s %9s  %s\n", "kernel", "body", "tile",
+                "threads", "registers", "shared", "spills", "blocks", "warps", "held back by", "us",
+                "limiter");
+    for (int i = 0; any && i < p->kernel_count; i++)
         print_row(p, &p->kernels[i], u, out);
 }

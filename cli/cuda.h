@@ -3,6 +3,7 @@
 #define CLI_CUDA_H
 #include "compile.h"
 #include "runtime/cuda/build.h"
+#include "runtime/cuda/occupancy.h"
 
 typedef struct {
     CudaBuilt *built;              // by unit of the program
@@ -19,6 +20,13 @@ void cuda_units_close(CudaUnits *u);
 // "sm_90a" of a unit for "cuda:sm_90a:bf16"; lives in `to`.
 enum { CUDA_ARCH = 16 };
 const char *cuda_arch(const KernelUnit *unit, char to[CUDA_ARCH]);
-// One line a kernel: registers, shared memory, spills, blocks a multiprocessor and what limits them.
+// What a kernel takes of a multiprocessor; bytes of shared memory (of a block, static and dynamic), spills
+// and stack (of a thread).
+typedef struct { int registers, shared, spills, stack; Occupancy occupancy; } CudaResources;
+// False: its unit was not built.
+bool cuda_resources(const Program *p, const Kernel *k, const CudaUnits *u, CudaResources *to);
+// One line a kernel: its tile, threads, registers, shared memory, spills, blocks a multiprocessor holds and
+// what keeps it from holding more, the time predicted and what limits that. Kernels that spill are there,
+// units that were refused are not.
 void cuda_print_table(const Program *p, const CudaUnits *u, FILE *out);
 #endif

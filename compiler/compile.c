@@ -64,11 +64,11 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *t
     return true;
 }
 
-// The plan of the options, if they name one. False when something was reported.
+// The plan of the options; an empty one if they name none. False when something was reported.
 static bool read_plan(Compilation *c, const CompileOptions *o, const CudaPlan **plan)
 {
     int length = 0;
-    *plan = NULL;
+    *plan = plan_new(&c->arena);
     if (!o->plan)
         return true;
     const char *text = file_read(&c->arena, &c->diag, o->plan, NO_SPAN, &length);

@@ -173,10 +173,12 @@ static void insert(Storage **placed, int count, Storage *s)
     placed[i] = s;
 }
 
+// The guard counts: where it is missing the neighbour's lives must not meet either.
 static void mark_shared(Storage *const *placed, int count)
 {
     for (int i = 0; i < count; i++)
-        for (int k = i + 1; k < count && placed[k]->offset < placed[i]->offset + placed[i]->bytes; k++)
+        for (int k = i + 1; k < count
+                            && placed[k]->offset < placed[i]->offset + placed[i]->bytes + GUARD; k++)
             placed[i]->shared = placed[k]->shared = true;
 }
 

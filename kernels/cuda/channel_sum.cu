@@ -4,7 +4,7 @@
 // A warp reads SLAB vectors of 32 / SLAB pixels: whole sectors.
 // Holes: PIXELS of all images (H W of one), BLOCKS of V channels, SLAB ROWS CHAINS; X Y and their AT,
 // LOAD, STORE.
-extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
+extern "C" __global__ void __launch_bounds__(THREADS, 1) KERNEL(PARAMETERS)
 {
     TENSORS;
     __shared__ real sums[ROWS][SLAB];

@@ -81,6 +81,27 @@ static CudaPlan *read_text(Fixture *f, const char *text)
     return plan_read(&f->arena, &f->diag, "my.plan", text, (int)strlen(text));
 }
 
+// What is remembered is what the model says: of this problem, not of one that differs in a detail.
+static void choices_are_remembered(void **state)
+{
+    (void)state;
+    static Fixture f;
+    const Target *t = target_find("sm_90a");
+    assert_non_null(read_text(&f, PLAN_FIRST_LINE));
+    CudaPlan *plan = plan_new(&f.arena);
+    CudaProblem whole = conv1_weights;
+    whole.may_split = false;
+    const CudaProblem *const asked[] = { &conv3, &conv1_weights, &whole, &conv1_weights, &conv3, &whole };
+    for (int i = 0; i < 6; i++) {
+        bool from_plan;
+        CudaChoice c = plan_choose(plan, t, asked[i], &from_plan), right = choose_tile(t, asked[i]);
+        assert_false(from_plan);
+        assert_memory_equal(&c.best.tile, &right.best.tile, sizeof c.best.tile);
+        assert_true(c.best.seconds == right.best.seconds && c.second.seconds == right.second.seconds);
+    }
+    arena_close(&f.arena);
+}
+
 // A row that was printed, edited and read again wins over the model; what it leaves out does not.
 static void a_plan_wins(void **state)
 {
@@ -143,6 +164,7 @@ int main(void)
         cmocka_unit_test(prices_respect_the_roofline),
         cmocka_unit_test(few_tiles_are_split),
         cmocka_unit_test(choices_are_legal),
+        cmocka_unit_test(choices_are_remembered),
         cmocka_unit_test(a_plan_wins),
         cmocka_unit_test(faults_of_plans_are_told),
     };

@@ -95,13 +95,14 @@ static bool rounds(const Emit *e, const Node *operand)
 // registers for its warps.
 static int blocks_for(const Emit *e, const Contraction *c, const CudaPrice *price)
 {
-    enum { QUARTER = 16384 / 32, FLOAT_TERMS = 4, SPARE = 64, FLOAT_SPARE = 80 };
+    enum { QUARTER = 16384 / 32, FLOAT_TERMS = 4, SPARE = 64, FLOAT_SPARE = 80, UPDATE_SPARE = 16 };
     const CudaTile *t = &price->tile;
     bool is_float = e->target->matrix == ELEMENT_FLOAT;
     int64_t copies = (int64_t)t->m * t->k * element_bytes(e->target->matrix) / 16 / tile_threads(t);
     int64_t each = t->warp_m * t->warp_n / 32 + 2 * copies;
     each += is_float ? (t->warp_n / 8 + 2) * FLOAT_TERMS + FLOAT_SPARE
                      : t->warp_m / 4 + t->warp_n / 4 + SPARE;
+    each += c->result == RESULT_UPDATE ? UPDATE_SPARE : 0;
     int blocks = c->classes > 1 ? 1 : price->blocks_a_sm, warps = tile_threads(t) / 32;
     while (blocks > 1 && (warps * blocks + 3) / 4 * each > QUARTER)
         blocks--;

@@ -9,11 +9,17 @@ typedef struct {
     int64_t m, k;                  // rows of the result, terms of its sums
 } Fc;
 
-// Where feature f of an image stands when the pixels of the map it came from stand side by side.
-static int64_t place_of(const Node *n, int64_t f)
+// True if feature f of an image stands in the same place in both when the pixels of the map it came from
+// stand side by side; without `b`: at f.
+static bool same_places(const Node *a, const Node *b, int64_t features)
 {
-    Layout l = layout_compact(n->layout);
-    return layout_address(&l, n->shape, 0, f, 0, 0);
+    Layout l = layout_compact(a->layout), other = b ? layout_compact(b->layout) : l;
+    for (int64_t f = 0; f < features; f++) {
+        int64_t wanted = b ? layout_address(&other, b->shape, 0, f, 0, 0) : f;
+        if (layout_address(&l, a->shape, 0, f, 0, 0) != wanted)
+            return false;
+    }
+    return true;
 }
 
 static bool describe(const Emit *e, Fc *c, const Group *g)
@@ -29,13 +35,8 @@ static bool describe(const Emit *e, Fc *c, const Group *g)
         return false;
     c->features = layout_item(&c->w->layout, c->w->shape);
     c->outputs = size_round_up(c->w->shape.n, vector);
-    for (int64_t f = 0; f < c->w->shape.c; f++)
-        if (place_of(c->x, f) != place_of(c->w, f))
-            return false;
-    for (int64_t o = 0; o < c->w->shape.n; o++)
-        if (place_of(c->y, o) != o)
-            return false;
-    return layout_rows(&c->x->layout, c->x->shape) * vector == c->features;
+    return same_places(c->x, c->w, c->w->shape.c) && same_places(c->y, NULL, c->w->shape.n)
+        && layout_rows(&c->x->layout, c->x->shape) * vector == c->features;
 }
 
 // --- maps ---------------------------------------------------------------------------------------

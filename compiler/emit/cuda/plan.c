@@ -13,9 +13,18 @@ typedef struct {
     CudaTile      tile;
 } PlanRow;
 
+// What the model chose before: the parts of a layer and the sequences ask the same again.
+typedef struct { const Target *target; CudaProblem problem; CudaChoice choice; } ChosenRow;
+typedef struct {
+    ChosenRow *rows;
+    int        count, capacity;
+    Arena     *arena;
+} Chosen;
+
 struct CudaPlan {
     PlanRow *rows;
     int      count, capacity;
+    Chosen  *chosen;
 };
 
 // --- a row ----------------------------------------------------------------------------------------
@@ -162,9 +171,17 @@ static bool copy_line(const char *text, int length, char to[MOST_LINE])
     return !memchr(to, 0, (size_t)length);
 }
 
-CudaPlan *plan_read(Arena *arena, Diag *diag, const char *path, const char *text, int length)
+CudaPlan *plan_new(Arena *arena)
 {
     CudaPlan *plan = ARENA_NEW(arena, CudaPlan);
+    plan->chosen = ARENA_NEW(arena, Chosen);
+    plan->chosen->arena = arena;
+    return plan;
+}
+
+CudaPlan *plan_read(Arena *arena, Diag *diag, const char *path, const char *text, int length)
+{
+    CudaPlan *plan = plan_new(arena);
     int start = diag_add_source(diag, path, text, length), errors = diag->errors;
     size_t first = strlen(PLAN_FIRST_LINE);
     if ((size_t)length < first || memcmp(text, PLAN_FIRST_LINE, first)) {
@@ -193,10 +210,31 @@ const CudaTile *plan_find(const CudaPlan *plan, const Target *target, const Cuda
     return NULL;
 }
 
+// --- choosing -------------------------------------------------------------------------------------
+
+static bool same_question(const CudaProblem *a, const CudaProblem *b)
+{
+    return same_problem(a, b) && a->may_split == b->may_split && a->unique_bytes == b->unique_bytes
+        && a->epilogue_bytes == b->epilogue_bytes;
+}
+
+static CudaChoice ask_model(Chosen *chosen, const Target *target, const CudaProblem *p)
+{
+    for (int i = 0; chosen && i < chosen->count; i++)
+        if (chosen->rows[i].target == target && same_question(&chosen->rows[i].problem, p))
+            return chosen->rows[i].choice;
+    CudaChoice c = choose_tile(target, p);
+    if (chosen) {
+        ChosenRow row = { target, *p, c };
+        ARENA_PUSH(chosen->arena, chosen->rows, chosen->count, chosen->capacity, row);
+    }
+    return c;
+}
+
 CudaChoice plan_choose(const CudaPlan *plan, const Target *target, const CudaProblem *p, bool *from_plan)
 {
     const CudaTile *tile = plan_find(plan, target, p);
-    CudaChoice c = choose_tile(target, p);
+    CudaChoice c = ask_model(plan ? plan->chosen : NULL, target, p);
     *from_plan = tile && (p->may_split || tile->split == 1);
     if (*from_plan) {
         c.second = c.best;

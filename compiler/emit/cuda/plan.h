@@ -13,6 +13,8 @@
 
 typedef struct CudaPlan CudaPlan;
 
+// A plan that says nothing. Every plan remembers what the model chose where it says nothing itself.
+CudaPlan *plan_new(Arena *arena);
 // Reads a plan's text, kept by reference as a source of `diag`. NULL when something was reported: rows
 // that do not parse, tiles that the body cannot do, a row that is there twice.
 CudaPlan *plan_read(Arena *arena, Diag *diag, const char *path, const char *text, int length);
