@@ -181,8 +181,8 @@ void cuda_print_table(const Program *p, const CudaUnits *u, FILE *out)
     for (int i = 0; u->built && i < p->unit_count; i++)
         any = any || u->built[i].cubin.kernel_count;
     if (any)
-        fprintf(out, "%-24s %-16s %-20s %7s %9s %7s %6s %6s %7s  %-13s %9s  %s\n", "kernel", "body", "tile",
-                "threads", "registers", "shared", "spills", "blocks", "warps", "held back by", "us",
+        fprintf(out, "%-24s %-16s %-20s %7s %9s %7s %6s %6s %7s  %-13s %9s  %s\n", "kernel", "body",
+                "tile", "threads", "registers", "shared", "spills", "blocks", "warps", "held back by", "us",
                 "limiter");
     for (int i = 0; any && i < p->kernel_count; i++)
         print_row(p, &p->kernels[i], u, out);
