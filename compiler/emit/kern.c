@@ -50,6 +50,7 @@ int kern_write_partial(Kern *k, int64_t floats)
 }
 
 int kern_find(const Kern *k, const Node *n) { return find(k, n, ARG_TENSOR); }
+int kern_find_velocity(const Kern *k, const Node *param) { return find(k, param, ARG_VELOCITY); }
 int kern_find_state(const Kern *k) { return find(k, NULL, ARG_STATE); }
 int kern_find_places(const Kern *k, const Node *pool) { return find(k, pool, ARG_PLACES); }
 

@@ -100,6 +100,7 @@ void kern_read_operands(Kern *k);
 int  kern_write_outputs(Kern *k);
 // The index of an argument that was added before; -1: none.
 int  kern_find(const Kern *k, const Node *n);
+int  kern_find_velocity(const Kern *k, const Node *param);
 int  kern_find_state(const Kern *k);
 int  kern_find_places(const Kern *k, const Node *pool);
 // True if the group computes n itself.

@@ -27,7 +27,8 @@ static const char *phase_of(const Group *group)
     case ROLE_BACKWARD: break;
     }
     switch (group->pattern) {
-    case PATTERN_FC_UPDATE:   return "weight gradient and update";
+    case PATTERN_FC_UPDATE:
+    case PATTERN_WEIGHTS_UPDATE: return "weight gradient and update";
     case PATTERN_WEIGHTS:
     case PATTERN_FC_WEIGHTS:
     case PATTERN_CHANNEL_SUM: return "weight gradient";

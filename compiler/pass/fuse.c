@@ -80,6 +80,13 @@ static bool same_places(const Node *a, const Node *b)
                    sizeof a->layout.pieces.channels);
 }
 
+static bool same_elements_order(const Layout *a, const Layout *b)
+{
+    Layout as_b = *a;
+    as_b.element = b->element;
+    return layout_equal(&as_b, b);
+}
+
 static const char *refuse_op(Op op)
 {
     if (op_has(op, OP_TRANSFER))
@@ -87,7 +94,7 @@ static const char *refuse_op(Op op)
     if (op_has(op, OP_VIEW))
         return "it joins, cuts or flattens where the values stand, in no kernel";
     if (op_has(op, OP_UPDATE))
-        return "an update is a kernel of its own, except behind the gradient of a fully connected layer";
+        return "an update is a kernel of its own, except behind the gradient of weights that it alone reads";
     if (op_has(op, OP_REDUCTION))
         return "it sums over places that other kernel items make";
     if (op_has(op, OP_NEIGHBOURS))
@@ -166,20 +173,65 @@ static void take_epilogue(Fusion *f, Group *group)
     group->epilogue_count = group->count - first;
 }
 
+// What alone reads `n`, on the same device; NULL: nothing, or several, or the value must be kept.
+static Node *only_user(const Fusion *f, const Node *n)
+{
+    Node *user = f->user_count[n->id] == 1 ? f->users[n->id][0] : NULL;
+    return user && !f->kept[n->id] && !n->view && user->device == n->device ? user : NULL;
+}
+
 // A pair of the target's table that starts at the root: two nodes, one kernel.
 static void take_second(Fusion *f, Group *group)
 {
-    Node *root = group->root;
-    if (f->user_count[root->id] != 1 || f->kept[root->id] || root->view)
-        return;
-    Node *n = f->users[root->id][0];
-    for (const Duo *d = op_duos; d->reason; d++) {
+    Node *root = group->root, *n = only_user(f, root);
+    for (const Duo *d = op_duos; n && d->reason; d++) {
         bool allowed = d->is_update ? f->options->fuse_update : f->options->fuse;
-        if (!allowed || d->first != root->op || d->second != n->op || n->device != root->device)
+        bool has_body = d->kinds >> f->options->target->kind & 1;
+        if (!allowed || !has_body || d->first != root->op || d->second != n->op
+            || (d->is_update && !same_elements_order(&root->layout, &n->in[0]->layout)))
             continue;
         group->pattern = d->pattern;
         group->reason = d->reason;
         take(f, group, n);
+        return;
+    }
+}
+
+// The gradient of a bias sums up what the layer's weight gradient reads as its input 1, so the kernel of
+// that can make both. NULL: `sums` is no such gradient, or nobody can.
+static const Node *weights_beside(const Fusion *f, const Node *sums)
+{
+    if (!f->options->fuse || !target_layouts[f->options->target->kind].sums_rows || sums->view
+        || op_rules[sums->op].pattern != PATTERN_CHANNEL_SUM)
+        return NULL;
+    const Node *dy = sums->in[0], *root = NULL;
+    for (int i = f->user_count[dy->id] - 1; i >= 0; i--) {
+        const Node *n = f->users[dy->id][i];
+        if (rule_reads_gradient(op_rules[n->op].pattern) && n->in[1] == dy && n->device == sums->device)
+            root = n;
+        if (n->op == sums->op && n->id < sums->id)
+            return NULL;                                 // a second bias
+    }
+    for (int i = 0; i < f->user_count[sums->id] && root; i++) {
+        const Node *user = f->users[sums->id][i];
+        if (user->id < root->id && !op_has(user->op, OP_UPDATE))
+            root = NULL;                                 // it would have to wait
+    }
+    return root;
+}
+
+static void take_sums(Fusion *f, Group *group)
+{
+    Node *dy = group->root->in[1];
+    for (int i = 0; i < f->user_count[dy->id]; i++) {
+        Node *sums = f->users[dy->id][i], *update = only_user(f, sums);
+        if (sums->group || weights_beside(f, sums) != group->root)
+            continue;
+        bool updates = op_has(group->nodes[group->count - 1]->op, OP_UPDATE);
+        take(f, group, sums);
+        if (updates && update && op_has(update->op, OP_UPDATE)
+            && same_elements_order(&sums->layout, &update->in[0]->layout))
+            take(f, group, update);
         return;
     }
 }
@@ -263,11 +315,23 @@ static void make_group(Fusion *f, Node *root, int *capacity)
         take_loss(f, group);
     else
         take_second(f, group);
+    if (rule_reads_gradient(op_rules[root->op].pattern))
+        take_sums(f, group);
     if (rule_takes_epilogue(group->pattern))
         take_epilogue(f, group);
     const char *end = why_it_ends(f, group);
     group->reason = group->reason ? arena_printf(g->arena, "%s; %s", group->reason, end) : end;
     group->per_image = goes_image_by_image(group);
+}
+
+// Updates come last: no value waits for them, and kernels that make their gradients may take them in.
+static void make_groups(Fusion *f, bool updates, int *capacity)
+{
+    for (int i = 0; i < f->g->count; i++) {
+        Node *n = f->g->nodes[i];
+        if (!n->group && op_has(n->op, OP_UPDATE) == updates && needs_kernel(n) && !weights_beside(f, n))
+            make_group(f, n, capacity);
+    }
 }
 
 bool pass_fuse(Graph *g, const PassOptions *o)
@@ -276,9 +340,8 @@ bool pass_fuse(Graph *g, const PassOptions *o)
     int capacity = 0;
     find_users(&f);
     find_kept(&f);
-    for (int i = 0; i < g->count; i++)
-        if (!g->nodes[i]->group && needs_kernel(g->nodes[i]))
-            make_group(&f, g->nodes[i], &capacity);
+    make_groups(&f, false, &capacity);
+    make_groups(&f, true, &capacity);
     for (int i = 0; i < g->group_count; i++) {
         find_inputs(&f, g->groups[i]);
         find_outputs(&f, g->groups[i]);
@@ -300,7 +363,7 @@ static bool is_kept(const Graph *g, const Node *n)
 static const char *refuse_pair(const Graph *g, const Node *a, const Node *b)
 {
     const Duo *d = op_duos;
-    while (d->reason && (d->first != a->op || d->second != b->op))
+    while (d->reason && (d->is_update || d->first != a->op || d->second != b->op))
         d++;
     if (!d->reason || a->group->root != a)
         return NULL;

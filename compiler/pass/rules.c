@@ -62,7 +62,7 @@ const TargetLayouts target_layouts[TARGET_KINDS] = {
                    [WANT_CHANNELS] = LAYOUT_BLOCKED, [WANT_PLAIN] = LAYOUT_PLAIN,
                    [WANT_ANY] = LAYOUT_BLOCKED, [WANT_SAME] = LAYOUT_BLOCKED,
                    [WANT_AS_PARAM] = LAYOUT_BLOCKED },
-        .flips = true },
+        .flips = true, .sums_rows = false },
     [TARGET_CUDA] = {
         .kinds = { [WANT_MAP] = LAYOUT_NHWC, [WANT_IMAGE] = LAYOUT_NHWC,
                    [WANT_MAP_OR_PANEL] = LAYOUT_NHWC, [WANT_PANEL] = LAYOUT_NHWC,
@@ -71,18 +71,24 @@ const TargetLayouts target_layouts[TARGET_KINDS] = {
                    [WANT_CHANNELS] = LAYOUT_NHWC, [WANT_PLAIN] = LAYOUT_PLAIN,
                    [WANT_ANY] = LAYOUT_NHWC, [WANT_SAME] = LAYOUT_NHWC,
                    [WANT_AS_PARAM] = LAYOUT_NHWC },
-        .flips = false },
+        .flips = false, .sums_rows = true },
 };
 
+enum { ON_CUDA = 1 << TARGET_CUDA, ON_ALL = 1 << TARGET_CPU | ON_CUDA };
+
 const Duo op_duos[] = {
-    { PATTERN_LRN_POOL, OP_LRN, OP_MAX_POOL, false,
+    { PATTERN_LRN_POOL, OP_LRN, OP_MAX_POOL, false, ON_ALL,
       "the pool is the only reader of the normalised map, which is never stored" },
-    { PATTERN_POOL_LRN_DX, OP_MAX_POOL_DX, OP_LRN_DX, false,
+    { PATTERN_POOL_LRN_DX, OP_MAX_POOL_DX, OP_LRN_DX, false, ON_ALL,
       "the gradient of the normalised map is needed row by row only" },
-    { PATTERN_FC_UPDATE, OP_FC_DW, OP_SGD, true,
+    { PATTERN_FC_UPDATE, OP_FC_DW, OP_SGD, true, ON_ALL,
       "nothing else needs the gradient: it is applied in registers, weights are read once" },
-    { 0, 0, 0, false, NULL },
+    { PATTERN_WEIGHTS_UPDATE, OP_CONV_DW, OP_SGD, true, ON_CUDA,
+      "nothing else needs the gradient: it is applied where its sums are complete" },
+    { 0, 0, 0, false, 0, NULL },
 };
+
+bool rule_reads_gradient(Pattern p) { return p == PATTERN_WEIGHTS || p == PATTERN_FC_WEIGHTS; }
 
 bool rule_takes_epilogue(Pattern p)
 {

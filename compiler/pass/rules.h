@@ -59,6 +59,7 @@ extern const Rule op_rules[OP_COUNT];
 typedef struct {
     LayoutKind kinds[WANTS];       // LAYOUT_NONE: decided by the value or the weights' reader
     bool       flips;              // input gradients read rotated, transposed weights
+    bool       sums_rows;          // weight gradients add up the bias's gradient on their way
 } TargetLayouts;
 extern const TargetLayouts target_layouts[TARGET_KINDS];
 
@@ -68,9 +69,14 @@ typedef struct {
     Pattern     pattern;
     Op          first, second;
     bool        is_update;     // only where gradients need not be stored
+    unsigned    kinds;         // of targets that have such a body: bits 1 << TargetKind
     const char *reason;
 } Duo;
 extern const Duo op_duos[];   // ended by a NULL reason
+
+// True if a root of this pattern reads, as its input 1, the gradient of what its layer has made, which
+// the gradient of the layer's bias sums up.
+bool rule_reads_gradient(Pattern p);
 
 // True if pointwise nodes behind a root of this pattern can join its kernel.
 bool rule_takes_epilogue(Pattern p);

@@ -54,22 +54,13 @@ static void wait_for_value(Order *o, const Group *user, const Node *value)
             wait_for_value(o, user, value->in[i]);
 }
 
-static const Node *updated_param(const Group *group)
-{
-    for (int i = 0; i < group->count; i++)
-        if (op_has(group->nodes[i]->op, OP_UPDATE))
-            return group->nodes[i]->in[0];
-    return NULL;
-}
-
 // An update overwrites its parameter: everybody who reads the old values goes first.
-static void wait_for_readers(Order *o, const Group *update)
+static void wait_for_readers(Order *o, const Group *group, const Node *update)
 {
-    const Node *param = updated_param(update);
     for (int i = 0; i < o->g->group_count; i++)
         for (int k = 0; k < o->g->groups[i]->input_count; k++)
-            if (o->g->groups[i]->inputs[k] == param)
-                wait_for(o, update, o->g->groups[i]);
+            if (o->g->groups[i]->inputs[k] == update->in[0])
+                wait_for(o, group, o->g->groups[i]);
 }
 
 static void find_waits(Order *o)
@@ -81,8 +72,9 @@ static void find_waits(Order *o)
         for (int k = 0; k < group->count; k++)   // places of maxima, kept by the forward kernel
             if (group->nodes[k]->role == ROLE_BACKWARD && group->nodes[k]->forward)
                 wait_for(o, group, group->nodes[k]->forward->group);
-        if (is_update(group))
-            wait_for_readers(o, group);
+        for (int k = 0; k < group->count; k++)
+            if (op_has(group->nodes[k]->op, OP_UPDATE))
+                wait_for_readers(o, group, group->nodes[k]);
     }
 }
 

@@ -1,6 +1,7 @@
 // Contractions on tensor cores, in TF32 and bf16. A thread of a warp holds, of every 16 x 8 products, rows
 // lane / 4 and 8 below, columns lane % 4 * 2 and its neighbour: those of Result::put.
-// Holes: those of operands.cu; A B: arguments; ROUND_A ROUND_B: floats to be rounded to TF32; Result.
+// Holes: those of operands.cu; A B: arguments; ROUND_A ROUND_B: floats to be rounded to TF32; Result;
+// RowSums.
 enum {
     EACH = OperandA::EACH, TERMS = 2 * EACH,               // of one product
     M_STEPS = WARP_M / 16, N_STEPS = WARP_N / 8, WARPS_M = TILE_M / WARP_M
@@ -91,8 +92,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) KERNEL(PARAMETERS)
     float sum[M_STEPS][N_STEPS][4] = {};
     Stages stages;
     int tiles = stages.open(t[A], t[B], job, shared_address(shared));
-    for (int i = 0; i < tiles; i++)
-        multiply_tile(sum, stages.next(), row, column);
+    RowSums sums;
+    for (int i = 0; i < tiles; i++) {
+        u32 tile = stages.next();
+        multiply_tile(sum, tile, row, column);
+        sums.add(job, tile);
+    }
+    sums.put(t, job);
     UNROLL
     for (int i = 0; i < M_STEPS * 2; i++) {
         index m = job.m + row + i * 8 + lane / 4;

@@ -1,6 +1,6 @@
 // Contractions in full float precision, by ordinary multiply-adds. The threads of a warp stand 4 x 8; each
 // makes pairs of neighbouring rows, 8 apart, of pairs of neighbouring columns, 16 apart.
-// Holes: those of operands.cu; A B: arguments; Result.
+// Holes: those of operands.cu; A B: arguments; Result; RowSums.
 enum { ROWS_EACH = WARP_M / 4, COLUMNS_EACH = WARP_N / 8, WARPS_M = TILE_M / WARP_M, TERMS = 4 };
 
 // Two neighbouring rows (columns) of an operand, TERMS terms from k on.
@@ -52,8 +52,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) KERNEL(PARAMETERS)
     float sum[ROWS_EACH][COLUMNS_EACH] = {};
     Stages stages;
     int tiles = stages.open(t[A], t[B], job, shared_address(shared));
-    for (int i = 0; i < tiles; i++)
-        multiply_tile(sum, stages.next(), row, column);
+    RowSums sums;
+    for (int i = 0; i < tiles; i++) {
+        u32 tile = stages.next();
+        multiply_tile(sum, tile, row, column);
+        sums.add(job, tile);
+    }
+    sums.put(t, job);
     UNROLL
     for (int i = 0; i < ROWS_EACH; i++) {
         index m = job.m + row + i / 2 * 8 + i % 2;

@@ -1,13 +1,17 @@
 // Adds up what the SPLIT parts of a contraction have left, in their order, and finishes the result. A thread
-// makes V neighbouring columns.
-// Holes: GROUPS M N SPLIT; PARTIAL: the argument; Result.
+// makes V neighbouring columns; those behind them one sum of a row.
+// Holes: GROUPS M N SPLIT; PARTIAL: the argument; Result; add_parts.
 extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
 {
     TENSORS;
     index i = ((index)blockIdx.x * THREADS + threadIdx.x) * V, count = GROUPS * M(0) * N;
     Result result(t);
-    if (i >= count || result.is_unwanted())
+    if (result.is_unwanted())
         return;
+    if (i >= count) {
+        add_parts(t, (i - count) / V);
+        return;
+    }
     real v = r_load(t[PARTIAL], i);
     _Pragma("unroll 8")
     for (int z = 1; z < SPLIT; z++)

@@ -1,6 +1,6 @@
 // A result that is a gradient of weights and is applied at once: v = momentum * v - decay * lr * w - lr * g,
 // w = w + v. Nothing when a loss was no number.
-// Holes: M N; W VELOCITY STATE: arguments; PARAM: whose rates.
+// Holes: M N; W VELOCITY STATE: arguments; PARAM: whose rates; RUN RUN_USED as in result_weights.cu.
 struct Result {
     ParamRates rates;
     bool stops;
@@ -13,6 +13,7 @@ struct Result {
     {
         index at = (job.g * M(0) + m) * N + n;
         real w = r_load(t[W], at), v = r_load(t[VELOCITY], at);
+        g = r_first_lanes(g, RUN_USED - n % RUN);
         v = real(rates.momentum) * v - real(rates.decay * rates.lr) * w - real(rates.lr) * g;
         r_store(t[VELOCITY], at, v);
         r_store(t[W], at, w + v);

@@ -310,7 +310,6 @@ static void compare_update(Run *r, const Node *sgd, const char *body)
 const char *cuda_case_check(CudaCase *c, Group *group)
 {
     Run r = { .of = c, .group = group };
-    const Node *last = group->nodes[group->count - 1];
     const char *body;
     r.value = ARENA_ARRAY(c->arena, Room, c->graph->count);
     r.velocity = ARENA_ARRAY(c->arena, Room, c->graph->count);
@@ -320,8 +319,9 @@ const char *cuda_case_check(CudaCase *c, Group *group)
     round_inputs(&r, true);
     for (int i = 0; i < group->count; i++)
         evaluator_compute(c->evaluator, group->nodes[i]);
-    if (op_has(last->op, OP_UPDATE))
-        compare_update(&r, last, body);
+    for (int i = 0; i < group->count; i++)
+        if (op_has(group->nodes[i]->op, OP_UPDATE))
+            compare_update(&r, group->nodes[i], body);
     for (int i = 0; i < group->output_count; i++)
         compare(&r, group->outputs[i], c->evaluator->value[group->outputs[i]->id],
                 tensor(&r, group->outputs[i]), body);

@@ -72,6 +72,15 @@ static bool is_conv_at_hand(const Case *c, const Node *n)
     return (n->op == OP_CONV || n->op == OP_CONV_DX) && n->attr.conv.window.kernel_h == c->kernel;
 }
 
+// Every layer of the case has a bias, whose gradient the kernel of the weights' gradient makes.
+static void check_sums(const Group *g)
+{
+    int sums = 0;
+    for (int i = 0; i < g->count; i++)
+        sums += g->nodes[i]->op == OP_BIAS_DW;
+    assert_int_equal(sums, g->root->op == OP_CONV_DW || g->root->op == OP_FC_DW);
+}
+
 static void check_body(SmallNet *s, const Case *c, Group *g, const Target *t, void *with)
 {
     Kern k;
@@ -79,6 +88,7 @@ static void check_body(SmallNet *s, const Case *c, Group *g, const Target *t, vo
     const char *text = cuda_text(&s->arena, s->g, g, t, NULL, 0, &k, &body);
     int *count = with;
     (*count)++;
+    check_sums(g);
     if (is_conv_at_hand(c, g->root))
         assert_string_equal(body, want);
     if (g->root->op == OP_FC || g->root->op == OP_FC_DX)

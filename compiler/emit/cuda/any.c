@@ -26,12 +26,12 @@ static int64_t numbers_of(const Node *n)
     return layout_rows(&n->layout, n->shape) * n->layout.vector;
 }
 
-// `index CHANNEL(index b)`: the channel (feature) that is number b of a pixel; -1: padding.
-static void print_channel(Emit *e, const Node *n)
+// `index NAME(index b)`: the channel (feature) that is number b of a pixel; -1: padding.
+static void print_channel(Emit *e, const char *name, const Node *n)
 {
     const Layout *l = &n->layout;
     int64_t pixel = layout_pixel(l, n->shape), area = numbers_of(n) / pixel, padded = 0, channel = 0;
-    head_function(e, "index", "CHANNEL", "index b");
+    head_function(e, "index", name, "index b");
     if (area > 1)
         fprintf(e->text, "    index pixel = b / %" PRId64 ";\n    b %%= %" PRId64 ";\n", pixel, pixel);
     int pieces = l->pieces.count < 2 ? 1 : l->pieces.count;
@@ -119,7 +119,7 @@ bool cuda_contraction_any_emit(Emit *e, Kern *k)
     print_operand(e, "IN", "X", in, x);
     print_operand(e, "WEIGHT", "W", weights, w);
     cuda_tensor(e, "Y", out, y);
-    print_channel(e, y);
+    print_channel(e, "CHANNEL", y);
     return head_epilogue(e, k, LANES_CHANNELS)
         && head_body(e, forward ? "cuda/any_forward.cu" : "cuda/any_gradient.cu")
         && head_body(e, "cuda/any_map.cu");
@@ -133,39 +133,42 @@ bool cuda_weights_any_takes(const Emit *e, const Group *g)
     return takes(g);
 }
 
+bool cuda_weights_update_any_takes(const Emit *e, const Group *g) { return cuda_weights_any_takes(e, g); }
 bool cuda_fc_weights_any_takes(const Emit *e, const Group *g) { return cuda_weights_any_takes(e, g); }
+bool cuda_fc_update_any_takes(const Emit *e, const Group *g) { return cuda_weights_any_takes(e, g); }
 
-bool cuda_fc_update_any_takes(const Emit *e, const Group *g)
+static void print_written(Emit *e, const Kern *k)
 {
-    (void)e;
-    return contraction_can_update(g) && takes(g);
-}
-
-static void print_written(Emit *e, const Kern *k, const Node *sgd)
-{
+    const Node *root = k->group->root, *sgd = contraction_update(k->group, root);
     head_constant(e, "IS_UPDATE", sgd != NULL);
     if (!sgd) {
-        cuda_tensor(e, "W", k->arg_count - 1, k->group->root);
+        cuda_tensor(e, "W", kern_find(k, root), root);
         return;
     }
-    head_constant(e, "W", k->arg_count - 2);
-    head_constant(e, "VELOCITY", k->arg_count - 1);
+    head_constant(e, "W", kern_find(k, sgd->in[0]));
+    head_constant(e, "VELOCITY", kern_find_velocity(k, sgd->in[0]));
     head_constant(e, "STATE", kern_find_state(k));
     head_constant(e, "PARAM", sgd->attr.update.param);
 }
 
-static bool emit_weights(Emit *e, Kern *k, const Node *sgd)
+// The bias's part; false: an internal error.
+static bool print_sums(Emit *e, const Kern *k, const Node *sums)
 {
-    const Node *n = k->group->root, *x = n->in[0], *dy = n->in[1];
+    head_constant(e, "SUMS", sums ? numbers_of(sums) : 0);
+    if (!sums)
+        return true;
+    print_channel(e, "SUM_CHANNEL", sums);
+    return contraction_print_sums(e, k);
+}
+
+bool cuda_weights_any_emit(Emit *e, Kern *k)
+{
+    const Node *n = k->group->root, *x = n->in[0], *dy = n->in[1], *sums = contraction_sums(k->group);
     int in = kern_read(k, x), out = kern_read(k, dy);
-    if (sgd) {
-        kern_read_state(k);
-        kern_write_param(k, sgd->in[0]);
-        kern_write_velocity(k, sgd->in[0]);
-    } else {
-        kern_write(k, n);
-    }
-    open(e, k, layout_item(&n->layout, n->shape) * n->shape.n);
+    contraction_write_weights(k);
+    int64_t count = layout_item(&n->layout, n->shape) * n->shape.n;
+    open(e, k, count + (sums ? numbers_of(sums) : 0));
+    head_constant(e, "COUNT", count);
     head_constant(e, "PIXEL", numbers_of(n));
     head_constant(e, "ROW", n->shape.w + n->layout.right);
     head_constant(e, "IMAGES", x->shape.n);
@@ -176,11 +179,11 @@ static bool emit_weights(Emit *e, Kern *k, const Node *sgd)
     print_window(e, n, x->shape.c, dy->shape.c);
     print_operand(e, "IN", "X", in, x);
     print_operand(e, "OUT", "Y", out, dy);
-    print_written(e, k, sgd);
-    print_channel(e, n);
-    return head_body(e, "cuda/any_weights.cu");
+    print_written(e, k);
+    print_channel(e, "CHANNEL", n);
+    return print_sums(e, k, sums) && head_body(e, "cuda/any_weights.cu");
 }
 
-bool cuda_weights_any_emit(Emit *e, Kern *k) { return emit_weights(e, k, NULL); }
-bool cuda_fc_weights_any_emit(Emit *e, Kern *k) { return emit_weights(e, k, NULL); }
-bool cuda_fc_update_any_emit(Emit *e, Kern *k) { return emit_weights(e, k, contraction_update(k->group)); }
+bool cuda_weights_update_any_emit(Emit *e, Kern *k) { return cuda_weights_any_emit(e, k); }
+bool cuda_fc_weights_any_emit(Emit *e, Kern *k) { return cuda_weights_any_emit(e, k); }
+bool cuda_fc_update_any_emit(Emit *e, Kern *k) { return cuda_weights_any_emit(e, k); }

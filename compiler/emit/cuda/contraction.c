@@ -10,18 +10,25 @@ enum {
     SUM_LANES = 4, SUM_THREADS = 128           // of the kernel that adds up partial sums
 };
 
-const Node *contraction_output(const Group *g) { return g->nodes[g->count - 1]; }
-
-const Node *contraction_update(const Group *g)
+const Node *contraction_output(const Group *g)
 {
-    const Node *last = g->nodes[g->count - 1];
-    return op_has(last->op, OP_UPDATE) ? last : NULL;
+    return g->pattern == PATTERN_CONTRACTION ? g->nodes[g->count - 1] : g->root;
 }
 
-bool contraction_can_update(const Group *g)
+const Node *contraction_update(const Group *g, const Node *gradient)
 {
-    const Node *update = contraction_update(g);
-    return g->count == 2 && update && layout_equal(&g->root->layout, &update->in[0]->layout);
+    for (int i = 0; i < g->count; i++)
+        if (op_has(g->nodes[i]->op, OP_UPDATE) && g->nodes[i]->in[1] == gradient)
+            return g->nodes[i];
+    return NULL;
+}
+
+const Node *contraction_sums(const Group *g)
+{
+    for (int i = 1; i < g->count; i++)
+        if (op_has(g->nodes[i]->op, OP_REDUCTION))
+            return g->nodes[i];
+    return NULL;
 }
 
 bool contraction_reads(const Emit *e, const Node *operand)
@@ -42,7 +49,7 @@ static double bytes_of(const Node *n)
 // velocity, there and back, of an update.
 static double result_bytes(const Group *g, const Contraction *c)
 {
-    const Node *update = contraction_update(g);
+    const Node *update = contraction_update(g, g->root);
     double sum = update ? 3 * bytes_of(update->in[0]) : 0;
     for (int i = 0; i < g->input_count; i++)
         if (g->inputs[i] != c->a && g->inputs[i] != c->b)
@@ -53,6 +60,12 @@ static double result_bytes(const Group *g, const Contraction *c)
 }
 
 static double outputs_of(const CudaProblem *p) { return (double)p->m * (double)p->n * p->groups; }
+
+// Of all groups; 0: nobody wants them.
+static int64_t sums_of(const Group *g, const Contraction *c)
+{
+    return contraction_sums(g) ? c->sum_rows * c->problem.groups : 0;
+}
 
 // Both kernels of a split contraction choose alike.
 static CudaChoice choose(const Emit *e, const Group *g, const Contraction *c, bool *from_plan)
@@ -70,18 +83,37 @@ static CudaChoice choose(const Emit *e, const Group *g, const Contraction *c, bo
 
 // --- the head -----------------------------------------------------------------------------------
 
+// The gradient, or, where it is applied at once, the parameter and its velocity.
+static void write_gradient(Kern *k, const Node *gradient)
+{
+    const Node *update = contraction_update(k->group, gradient);
+    if (!update) {
+        kern_write(k, gradient);
+        return;
+    }
+    kern_write_param(k, update->in[0]);
+    kern_write_velocity(k, update->in[0]);
+}
+
+void contraction_write_weights(Kern *k)
+{
+    const Node *root = k->group->root, *sums = contraction_sums(k->group);
+    if (contraction_update(k->group, root))
+        kern_read_state(k);
+    write_gradient(k, root);
+    if (sums)
+        write_gradient(k, sums);
+}
+
 // What the epilogue reads, and what the result is stored in.
 static void add_results(Kern *k, const Contraction *c)
 {
-    const Node *update = contraction_update(k->group);
-    if (c->result == RESULT_UPDATE) {
-        kern_read_state(k);
-        kern_write_param(k, update->in[0]);
-        kern_write_velocity(k, update->in[0]);
-        return;
+    if (c->result == RESULT_MAP) {
+        kern_read_operands(k);
+        kern_write_outputs(k);
+    } else {
+        contraction_write_weights(k);
     }
-    kern_read_operands(k);
-    kern_write_outputs(k);
 }
 
 static bool rounds(const Emit *e, const Node *operand)
@@ -145,24 +177,50 @@ static bool print_problem(Emit *e, const Contraction *c, int split)
 
 static bool print_result(Emit *e, const Kern *k, const Contraction *c)
 {
-    const Node *update = contraction_update(k->group), *out = contraction_output(k->group);
+    const Node *out = contraction_output(k->group), *update = contraction_update(k->group, out);
+    if (c->result != RESULT_MAP) {
+        head_constant(e, "RUN", c->run);
+        head_constant(e, "RUN_USED", c->run_used);
+    }
     switch (c->result) {
     case RESULT_MAP:
         cuda_tensor(e, "Y", kern_find(k, out), out);
         return head_epilogue(e, k, LANES_CHANNELS) && head_body(e, "cuda/result_map.cu");
     case RESULT_WEIGHTS:
         cuda_tensor(e, "W", kern_find(k, out), out);
-        head_constant(e, "RUN", c->run);
-        head_constant(e, "RUN_USED", c->run_used);
         return head_body(e, "cuda/result_weights.cu");
     case RESULT_UPDATE:
         break;
     }
     head_constant(e, "STATE", kern_find_state(k));
     head_constant(e, "W", kern_find(k, update->in[0]));
-    head_constant(e, "VELOCITY", k->arg_count - 1);
+    head_constant(e, "VELOCITY", kern_find_velocity(k, update->in[0]));
     head_constant(e, "PARAM", update->attr.update.param);
     return head_body(e, "cuda/result_update.cu");
+}
+
+bool contraction_print_sums(Emit *e, const Kern *k)
+{
+    const Node *sums = contraction_sums(k->group), *update = contraction_update(k->group, sums);
+    if (!update) {
+        head_constant(e, "SUM", kern_find(k, sums));
+        return head_body(e, "cuda/sum_store.cu");
+    }
+    head_constant(e, "STATE", kern_find_state(k));
+    head_constant(e, "BIAS", kern_find(k, update->in[0]));
+    head_constant(e, "BIAS_VELOCITY", kern_find_velocity(k, update->in[0]));
+    head_constant(e, "BIAS_PARAM", update->attr.update.param);
+    return head_body(e, "cuda/sum_update.cu");
+}
+
+// What a kernel does about sums of rows: `file` behind put_sum.
+static bool print_sums(Emit *e, const Kern *k, const Contraction *c, bool is_partial, const char *file)
+{
+    if (!contraction_sums(k->group))
+        return head_body(e, "cuda/no_sums.cu");
+    head_constant(e, "SUM_ROWS", c->sum_rows);
+    bool printed = is_partial ? head_body(e, "cuda/sum_partial.cu") : contraction_print_sums(e, k);
+    return printed && head_body(e, file);
 }
 
 static const char *tile_text(const Emit *e, const CudaPrice *price)
@@ -192,12 +250,13 @@ static bool emit_products(Emit *e, Kern *k, const Contraction *c, const CudaPric
     const CudaTile *t = &price->tile;
     bool is_split = t->split > 1, is_float = e->target->matrix == ELEMENT_FLOAT;
     int a = kern_read(k, c->a), b = kern_read(k, c->b), partial = 0;
-    double sums = outputs_of(p) * t->split * 4;
+    int64_t floats = (p->m * p->n * p->groups + sums_of(k->group, c)) * t->split;
     if (is_split)
-        partial = kern_write_partial(k, p->m * p->n * p->groups * t->split);
+        partial = kern_write_partial(k, floats);
     else
         add_results(k, c);
-    k->bytes = (int64_t)(bytes_of(c->a) + bytes_of(c->b) + (is_split ? sums : result_bytes(k->group, c)));
+    double stored = is_split ? (double)floats * 4 : result_bytes(k->group, c);
+    k->bytes = (int64_t)(bytes_of(c->a) + bytes_of(c->b) + stored);
     int64_t tiles = (p->m + t->m - 1) / t->m * ((p->n + t->n - 1) / t->n) * (p->groups / c->classes);
     cuda_launch(k, tiles, 1, t->split * c->classes, tile_threads(t), tile_shared_bytes(e->target, p, t));
     const char *block = arena_printf(e->arena, "%d x %d of %" PRId64 " x %" PRId64 " %s", t->m, t->n, p->m,
@@ -210,13 +269,14 @@ static bool emit_products(Emit *e, Kern *k, const Contraction *c, const CudaPric
     head_constant(e, "PARTIAL", partial);
     bool printed = is_split ? head_body(e, "cuda/result_partial.cu") : print_result(e, k, c);
     return printed && head_body(e, "cuda/operands.cu")
+        && print_sums(e, k, c, is_split, "cuda/row_sums.cu")
         && head_body(e, is_float ? "cuda/contraction_fma.cu" : "cuda/contraction.cu");
 }
 
 static bool emit_sums(Emit *e, Kern *k, const Contraction *c, int split)
 {
     const CudaProblem *p = &c->problem;
-    int64_t threads = p->m * p->n * p->groups / SUM_LANES;
+    int64_t threads = p->m * p->n * p->groups / SUM_LANES + sums_of(k->group, c);
     int partial = kern_read_partial(k);
     add_results(k, c);
     k->bytes = (int64_t)(outputs_of(p) * split * 4 + result_bytes(k->group, c));
@@ -224,7 +284,8 @@ static bool emit_sums(Emit *e, Kern *k, const Contraction *c, int split)
     cuda_launch(k, cuda_blocks(threads, SUM_THREADS), 1, 1, SUM_THREADS, 0);
     cuda_open(e, k, SUM_LANES, "neighbouring results", "some neighbouring columns");
     head_constant(e, "PARTIAL", partial);
-    return print_problem(e, c, split) && print_result(e, k, c) && head_body(e, "cuda/reduce.cu");
+    return print_problem(e, c, split) && print_result(e, k, c)
+        && print_sums(e, k, c, false, "cuda/sum_parts.cu") && head_body(e, "cuda/reduce.cu");
 }
 
 bool contraction_emit(Emit *e, Kern *k, const Contraction *c)

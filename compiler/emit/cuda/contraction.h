@@ -9,7 +9,7 @@
 typedef enum {
     RESULT_MAP,                    // pixels and channels, through the group's epilogue
     RESULT_WEIGHTS,                // the gradient of weights, stored
-    RESULT_UPDATE,                 // ... applied by the update that follows in the group
+    RESULT_UPDATE,                 // ... applied by the update that is in the group, too
 } CudaResult;
 
 typedef struct Contraction {
@@ -18,21 +18,26 @@ typedef struct Contraction {
     CudaProblem problem;           // all but the bytes
     int         classes;           // of outputs that see the same taps
     int         bits;              // of a place: windows_bits
-    int64_t     run, run_used;     // RESULT_WEIGHTS: columns of a row of taps, and those that are taps
+    int64_t     run, run_used;     // gradients of weights: columns of a row of taps, and those that are taps
+    int64_t     sum_rows;          // ... rows of a group, padding in: what a bias has
     const char *what;              // what a block makes: "pixels x channels"
     void      (*sizes)(Emit *e, const void *of);       // prints M(q) K(q), ROWS(q), ...
     void      (*maps)(Emit *e, const void *of);        // prints A_M A_K B_N B_K
     const void *of;
 } Contraction;
 
-// What a group stores last.
+// What a group's contraction leaves: its root, behind an epilogue the last node.
 const Node *contraction_output(const Group *g);
 // True if tensor cores, or FFMA, can read the operands: NHWC, whole vectors, elements of the target's.
 bool contraction_reads(const Emit *e, const Node *operand);
 // One kernel, or two: the first leaves partial sums, the second (k->pass 1) adds them up in order.
 bool contraction_emit(Emit *e, Kern *k, const Contraction *c);
-// The update behind a weight gradient; NULL: none.
-const Node *contraction_update(const Group *g);
-// True if the update can happen where the gradient is made: weights are stored as the gradient is.
-bool contraction_can_update(const Group *g);
+// The update of `gradient` in the group; NULL: none.
+const Node *contraction_update(const Group *g, const Node *gradient);
+// The gradient of a bias that is made with the weights'; NULL: none.
+const Node *contraction_sums(const Group *g);
+// put_sum of the head: where those sums go.
+bool contraction_print_sums(Emit *e, const Kern *k);
+// The arguments that a gradient of weights is written to, and the one of the bias.
+void contraction_write_weights(Kern *k);
 #endif

@@ -217,6 +217,9 @@ bool cuda_conv_dw_takes(const Emit *e, const Group *g)
     return describe(e, &c, g);
 }
 
+bool cuda_conv_update_takes(const Emit *e, const Group *g) { return cuda_conv_dw_takes(e, g); }
+bool cuda_conv_update_emit(Emit *e, Kern *k) { return cuda_conv_dw_emit(e, k); }
+
 bool cuda_conv_dw_emit(Emit *e, Kern *k)
 {
     Conv c;
@@ -225,7 +228,8 @@ bool cuda_conv_dw_emit(Emit *e, Kern *k)
     Contraction of = contraction_of(&c);
     of.a = c.y;
     of.b = c.x;
-    of.result = RESULT_WEIGHTS;
+    of.result = contraction_update(k->group, k->group->root) ? RESULT_UPDATE : RESULT_WEIGHTS;
+    of.sum_rows = c.out;
     of.sizes = print_weight_sizes;
     of.maps = print_weight_gradient;
     of.what = "filters x taps";

@@ -115,7 +115,13 @@ bool cuda_fc_emit(Emit *e, Kern *k)
     return contraction_emit(e, k, &of);
 }
 
-static bool emit_weights(Emit *e, Kern *k, CudaResult result)
+bool cuda_fc_dw_takes(const Emit *e, const Group *g)
+{
+    Fc c;
+    return describe(e, &c, g);
+}
+
+bool cuda_fc_dw_emit(Emit *e, Kern *k)
 {
     Fc c;
     if (!describe(e, &c, k->group))
@@ -125,25 +131,13 @@ static bool emit_weights(Emit *e, Kern *k, CudaResult result)
     Contraction of = contraction_of(&c);
     of.a = c.y;
     of.b = c.x;
-    of.result = result;
+    of.result = contraction_update(k->group, k->group->root) ? RESULT_UPDATE : RESULT_WEIGHTS;
+    of.sum_rows = c.outputs;
     of.maps = print_weight_gradient;
     of.what = "outputs x features";
     of.problem.n = c.features;
     return contraction_emit(e, k, &of);
 }
 
-bool cuda_fc_dw_takes(const Emit *e, const Group *g)
-{
-    Fc c;
-    return describe(e, &c, g);
-}
-
-bool cuda_fc_dw_emit(Emit *e, Kern *k) { return emit_weights(e, k, RESULT_WEIGHTS); }
-
-bool cuda_fc_update_takes(const Emit *e, const Group *g)
-{
-    Fc c;
-    return contraction_can_update(g) && describe(e, &c, g);
-}
-
-bool cuda_fc_update_emit(Emit *e, Kern *k) { return emit_weights(e, k, RESULT_UPDATE); }
+bool cuda_fc_update_takes(const Emit *e, const Group *g) { return cuda_fc_dw_takes(e, g); }
+bool cuda_fc_update_emit(Emit *e, Kern *k) { return cuda_fc_dw_emit(e, k); }
