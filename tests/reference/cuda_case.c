@@ -1,6 +1,6 @@
 // In: a group of a graph and the evaluator's values. Out: a failed test, or nothing.
 #include "reference/cuda_case.h"
-#include "runtime/cuda/report.h"
+#include "runtime/cuda/build.h"
 #include "runtime/vgpu/vgpu.h"
 #include <stdarg.h>
 #include <setjmp.h>
@@ -12,19 +12,25 @@
 #define LR       0.125f
 #define MOMENTUM 0.75f
 #define DECAY    0.0625f
-enum { PARAMS = 16, STEPS_MOST = 1 << 24 };
+enum { PARAMS = 64, STEPS_MOST = 1 << 24 };
 
 typedef struct { StepState state; ParamRates rates[PARAMS]; } State;
 
 // What one argument is in memory.
-typedef struct { char *at; int64_t bytes; } Room;
+typedef struct CudaRoom { char *at; int64_t bytes; } Room;
 
 typedef struct {
-    CudaCase *of;
-    Group    *group;
-    Room     *value, *velocity;    // by node id, of the node whose memory it is
-    Room      state, partial;
+    CudaCase   *of;
+    Group      *group;
+    const char *body;
+    Room       *value, *velocity;  // by node id, of the node whose memory it is
+    char      **before;            // what stood in `value` before the launch
+    uint8_t   **mark;              // of each element of `value`: a Mark
+    Room        state, partial;
 } Run;
+
+// Who an element belongs to: what is nobody's must stay as it was.
+typedef enum { NOBODYS, PADDING_OF_A_RESULT, RESULT } Mark;
 
 // --- numbers ------------------------------------------------------------------------------------
 
@@ -77,6 +83,21 @@ static void each_element(const Node *n, Visit *visit, void *with)
                     visit(with, index++, layout_address(&n->layout, s, b, c, h, w));
 }
 
+// Calls `visit` with every run of elements that stand side by side: the pixels of a map, halo in, each with
+// the padding of its channels.
+typedef void VisitRun(void *with, int64_t address, int64_t count);
+
+static void each_run(const Node *n, VisitRun *visit, void *with)
+{
+    const Layout *l = &n->layout;
+    int64_t item = layout_item(l, n->shape), run = l->kind == LAYOUT_NHWC ? layout_pixel(l, n->shape) : item;
+    int64_t step = l->pixel_stride ? l->pixel_stride : run;
+    int64_t next = l->item_stride ? l->item_stride : item / run * step;
+    for (int64_t i = 0; i < n->shape.n; i++)
+        for (int64_t p = 0; p < item / run; p++)
+            visit(with, i * next + p * step, run);
+}
+
 // --- memory -------------------------------------------------------------------------------------
 
 static int64_t bytes_of(const Node *n)
@@ -94,21 +115,32 @@ static void make_room(Run *r, Room *room, int64_t bytes, int fill)
     memset(room->at, fill, (size_t)bytes);
 }
 
+// The node in whose memory a node's values stand, from its element *offset on.
+static const Node *home_of(const Node *n, int64_t *offset)
+{
+    *offset = 0;
+    for (; n->view; n = n->view)
+        *offset += n->view_offset;
+    return n;
+}
+
 static char *tensor(Run *r, const Node *n)
 {
-    int64_t offset = 0;
-    const Node *home = n;
-    for (; home->view; home = home->view)
-        offset += home->view_offset;
-    make_room(r, &r->value[home->id], bytes_of(home), 0);
+    int64_t offset;
+    const Node *home = home_of(n, &offset);
+    make_room(r, &r->value[home->id], bytes_of(home), 0xff);
     return r->value[home->id].at + offset * element_bytes(n->layout.element);
 }
 
-typedef struct { char *at; const double *from; Element element; } Scatter;
+typedef struct { char *at; const double *from; Element element; bool is_label; } Scatter;
 
 static void put(void *with, int64_t index, int64_t address)
 {
     const Scatter *s = with;
+    if (s->is_label) {
+        ((int32_t *)(void *)s->at)[address] = (int32_t)s->from[index];
+        return;
+    }
     float x = (float)rounded(s->from[index], s->element);
     if (s->element == ELEMENT_BF16)
         ((uint16_t *)s->at)[address] = bf16_of(x);
@@ -118,7 +150,7 @@ static void put(void *with, int64_t index, int64_t address)
 
 static void scatter(const Node *n, const double *from, char *at)
 {
-    each_element(n, put, &(Scatter){ at, from, n->layout.element });
+    each_element(n, put, &(Scatter){ at, from, n->layout.element, n->op == OP_LABEL });
 }
 
 // What velocities are before the step.
@@ -149,16 +181,34 @@ static char *state(Run *r)
     return r->state.at;
 }
 
-// Inputs as they are stored; what the kernels write is no number before.
+typedef struct { char *at; int size; } Clear;
+
+static void clear(void *with, int64_t address, int64_t count)
+{
+    const Clear *c = with;
+    memset(c->at + address * c->size, 0, (size_t)(count * c->size));
+}
+
+// Inputs as they are stored, zeros in their padding; everything else is no number.
 static void fill_tensors(Run *r)
 {
     const Group *g = r->group;
-    for (int i = 0; i < g->output_count; i++) {
-        const Node *n = g->outputs[i];
-        memset(tensor(r, n), 0xff, (size_t)bytes_of(n));
+    for (int i = 0; i < g->output_count; i++)
+        tensor(r, g->outputs[i]);
+    for (int i = 0; i < g->input_count; i++) {
+        const Node *n = g->inputs[i];
+        char *at = tensor(r, n);
+        each_run(n, clear, &(Clear){ at, element_bytes(n->layout.element) });
+        scatter(n, r->of->evaluator->value[n->id], at);
     }
-    for (int i = 0; i < g->input_count; i++)
-        scatter(g->inputs[i], r->of->evaluator->value[g->inputs[i]->id], tensor(r, g->inputs[i]));
+}
+
+static char *places(Run *r, const Node *pool)
+{
+    Layout l = layout_compact(pool->layout);
+    Room *room = &r->of->places[pool->id];
+    make_room(r, room, layout_elements(&l, pool->shape), 0xff);
+    return room->at;
 }
 
 static char *argument(Run *r, const Kern *k, int i)
@@ -169,20 +219,83 @@ static char *argument(Run *r, const Kern *k, int i)
         make_room(r, &r->partial, 4 * k->partial, 0xff);
         return r->partial.at;
     }
+    if (k->is_places[i])
+        return places(r, k->args[i]);
     return k->is_velocity[i] ? velocity(r, k->args[i]) : tensor(r, k->args[i]);
+}
+
+// --- whose element it is --------------------------------------------------------------------------
+
+typedef struct { uint8_t *of; Mark mark; } Marks;
+
+static void mark_run(void *with, int64_t address, int64_t count)
+{
+    const Marks *m = with;
+    memset(m->of + address, (int)m->mark, (size_t)count);
+}
+
+static void mark_element(void *with, int64_t index, int64_t address)
+{
+    (void)index;
+    mark_run(with, address, 1);
+}
+
+static void mark_result(Run *r, const Node *n)
+{
+    int64_t offset;
+    const Node *home = home_of(n, &offset);
+    uint8_t *mark = r->mark[home->id] + offset;
+    each_run(n, mark_run, &(Marks){ mark, PADDING_OF_A_RESULT });
+    each_element(n, mark_element, &(Marks){ mark, RESULT });
+}
+
+// Remembers everything, and what may change.
+static void remember(Run *r)
+{
+    const Group *g = r->group;
+    for (int i = 0; i < r->of->graph->count; i++) {
+        const Room *room = &r->value[i];
+        if (!room->at)
+            continue;
+        r->before[i] = arena_copy(r->of->arena, room->at, (size_t)room->bytes);
+        r->mark[i] = ARENA_ARRAY(r->of->arena, uint8_t, room->bytes);
+    }
+    for (int i = 0; i < g->output_count; i++)
+        mark_result(r, g->outputs[i]);
+    for (int i = 0; i < g->count; i++)
+        if (op_has(g->nodes[i]->op, OP_UPDATE))
+            mark_result(r, g->nodes[i]->in[0]);
+}
+
+static void check_rest(Run *r, const Node *home)
+{
+    const Room *room = &r->value[home->id];
+    int size = element_bytes(home->layout.element);
+    for (int64_t i = 0; i < room->bytes / size; i++) {
+        Mark m = (Mark)r->mark[home->id][i];
+        if (m == PADDING_OF_A_RESULT && load(room->at, i, home->layout.element) != 0)
+            fail_msg("%s, %s by %s: padding of %s is not zero", r->of->target->name, r->group->root->name,
+                     r->body, home->name);
+        if (m == NOBODYS && memcmp(room->at + i * size, r->before[home->id] + i * size, (size_t)size))
+            fail_msg("%s, %s by %s: element %lld of %s is written, which is somebody else's",
+                     r->of->target->name, r->group->root->name, r->body, (long long)i, home->name);
+    }
 }
 
 // --- running ------------------------------------------------------------------------------------
 
+// From the kernel cache, where the same text was compiled before.
 static VgpuModule *compile(const CudaCase *c, const char *text, const char *what)
 {
     char err[VGPU_ERROR];
-    NvrtcOutput out;
-    cuda_text_output(c->nvrtc, text, c->target, what, &out);
-    VgpuModule *m = vgpu_module_load(out.ptx, err);
+    const CudaUnit unit = { "unit.cu", strstr(c->target->flags, "sm_"), text };
+    CudaBuilt built;
+    if (!cuda_build(c->nvrtc, &unit, 1, &(CudaBuildOptions){ .threads = 1 }, &built, err))
+        fail_msg("%s, %s: %s", what, c->target->name, err);
+    VgpuModule *m = vgpu_module_load(built.out.ptx, err);
     if (!m)
         fail_msg("%s: %s", what, err);
-    nvrtc_output_close(&out);
+    cuda_built_close(&built, 1);
     return m;
 }
 
@@ -192,7 +305,35 @@ static void add_memory(VgpuMemory *memory, const Room *room, const char *name)
         assert_true(vgpu_memory_add(memory, room->at, (size_t)room->bytes, name));
 }
 
-static void launch(Run *r, const Kern *k, const VgpuModule *m)
+// Nobody has written yet what this kernel writes first.
+static void forget(VgpuMemory *memory, const Room *room)
+{
+    assert_true(vgpu_memory_forget(memory, room->at, (size_t)room->bytes));
+}
+
+static VgpuMemory *memory_of(Run *r, const Kern *k, bool is_first)
+{
+    VgpuMemory *memory = vgpu_memory_open();
+    for (int i = 0; i < r->of->graph->count; i++) {
+        const char *name = r->of->graph->nodes[i]->name;
+        add_memory(memory, &r->value[i], name);
+        add_memory(memory, &r->velocity[i], "velocity");
+        add_memory(memory, &r->of->places[i], "places");
+    }
+    add_memory(memory, &r->state, "state");
+    add_memory(memory, &r->partial, "partial sums");
+    for (int i = k->arg_count - k->writes; i < k->arg_count; i++)
+        if (k->is_places[i])
+            forget(memory, &r->of->places[k->args[i]->id]);
+        else if (k->is_partial[i] && is_first)
+            forget(memory, &r->partial);
+        else if (!k->is_velocity[i] && !k->is_state[i] && !k->is_partial[i] && k->args[i]->op != OP_PARAM
+                 && !k->args[i]->view)
+            forget(memory, &r->value[k->args[i]->id]);
+    return memory;
+}
+
+static void launch(Run *r, const Kern *k, const VgpuModule *m, bool is_first)
 {
     char err[VGPU_ERROR];
     char *pointers[KERNEL_TENSORS];
@@ -201,13 +342,7 @@ static void launch(Run *r, const Kern *k, const VgpuModule *m)
         pointers[i] = argument(r, k, i);
         params[i] = &pointers[i];
     }
-    VgpuMemory *memory = vgpu_memory_open();
-    for (int i = 0; i < r->of->graph->count; i++) {
-        add_memory(memory, &r->value[i], r->of->graph->nodes[i]->name);
-        add_memory(memory, &r->velocity[i], "velocity");
-    }
-    add_memory(memory, &r->state, "state");
-    add_memory(memory, &r->partial, "partial sums");
+    VgpuMemory *memory = memory_of(r, k, is_first);
     VgpuLaunch l = { .grid = { (unsigned)k->grid.x, (unsigned)k->grid.y, (unsigned)k->grid.z },
                      .block = { (unsigned)k->threads, 1, 1 }, .shared_bytes = (unsigned)k->shared,
                      .params = params, .check = true, .memory = memory, .threads = 2,
@@ -217,21 +352,28 @@ static void launch(Run *r, const Kern *k, const VgpuModule *m)
     vgpu_memory_close(memory);
 }
 
-static const char *run(Run *r, const char **body)
+static void count_run(CudaCase *c, const char *body)
+{
+    c->kernels++;
+    for (int b = 0; cuda_bodies[b].name; b++)
+        c->runs[b] += cuda_bodies[b].name == body;
+}
+
+static const char *run(Run *r)
 {
     const char *row = NULL;
     Kern k = { .passes = 1 };
     for (int pass = 0, passes = 1; pass < passes; pass++) {
         const CudaCase *of = r->of;
         const char *text = cuda_text(of->arena, of->graph, r->group, of->target, of->plan, pass, &k,
-                                     body);
+                                     &r->body);
         VgpuModule *m = compile(r->of, text, r->group->root->name);
         if (pass == 0)
             row = k.plan;
         passes = k.passes > passes ? k.passes : passes;
-        launch(r, &k, m);
+        launch(r, &k, m, pass == 0);
         vgpu_module_close(m);
-        r->of->kernels++;
+        count_run(r->of, r->body);
     }
     return row;
 }
@@ -239,60 +381,76 @@ static const char *run(Run *r, const char **body)
 // --- judging ------------------------------------------------------------------------------------
 
 typedef struct {
+    const Run    *run;
+    const Node   *node;
     const double *want;
     const char   *at;
-    Element       element;
-    bool         *seen;
-    double        most, error;
+    double        most;
 } Compare;
+
+// A result is rounded once: to 11 or 8 bits.
+static double half_a_step(Element e)
+{
+    return e == ELEMENT_BF16 ? 0x1p-8 : e == ELEMENT_TF32 ? 0x1p-11 : 0x1p-24;
+}
+
+// ... and a sum of floats is off by so much of the largest.
+#define SUM_ERROR 3e-6
 
 static void differ(void *with, int64_t index, int64_t address)
 {
-    Compare *c = with;
-    c->seen[address] = true;
-    c->most = fmax(c->most, fabs(c->want[index]));
-    double error = fabs(load(c->at, address, c->element) - c->want[index]);
-    c->error = error <= c->error ? c->error : error;                    // NaN stays
+    const Compare *c = with;
+    Element e = c->node->layout.element;
+    double is = load(c->at, address, e), want = c->want[index];
+    double allowed = 1.01 * half_a_step(e) * fabs(want) + SUM_ERROR * c->most + 1e-37;
+    if (!(fabs(is - want) <= allowed))
+        fail_msg("%s, %s by %s: element %lld of %s is %g, not %g; numbers go up to %g",
+                 c->run->of->target->name, c->run->group->root->name, c->run->body, (long long)index,
+                 c->node->name, is, want, c->most);
 }
 
-// A result is rounded once: to 11 or 8 bits, or as long sums of floats are.
-static double tolerance(Element e)
+static void compare(Run *r, const Node *n, const double *want, const char *at)
 {
-    return e == ELEMENT_BF16 ? 4.1e-3 : e == ELEMENT_TF32 ? 5e-4 : 3e-6;
-}
-
-static void compare(Run *r, const Node *n, const double *want, const char *at, const char *body)
-{
-    int64_t elements = layout_elements(&n->layout, n->shape);
-    Compare c = { .want = want, .at = at, .element = n->layout.element,
-                  .seen = ARENA_ARRAY(r->of->arena, bool, elements) };
+    Compare c = { r, n, want, at, 0 };
+    for (int64_t i = 0; i < shape_count(n->shape); i++)
+        c.most = fmax(c.most, fabs(want[i]));
     each_element(n, differ, &c);
-    if (!(c.error <= tolerance(c.element) * c.most))
-        fail_msg("%s, %s by %s: %s is off by %g, numbers go up to %g", r->of->target->name,
-                 r->group->root->name, body, n->name, c.error, c.most);
-    if (n->view || (n->layout.pixel_stride && n->layout.pixel_stride != layout_pixel(&n->layout, n->shape)))
-        return;                                      // what stands between is somebody else's
-    for (int64_t i = 0; i < elements; i++)
-        if (!c.seen[i] && load(at, i, c.element) != 0)
-            fail_msg("%s, %s by %s: padding of %s is not zero", r->of->target->name, r->group->root->name,
-                     body, n->name);
 }
 
-// Values as the kernel sees them: stored, and operands of TF32 rounded in the loop.
-static void round_inputs(Run *r, bool in_loop)
+// Values as they are stored.
+static void round_inputs(Run *r)
 {
     const Group *g = r->group;
     for (int i = 0; i < g->input_count; i++) {
         const Node *n = g->inputs[i];
-        bool is_operand = n == g->root->in[0] || n == g->root->in[1];
-        bool to_tf32 = in_loop && is_operand && r->of->target->matrix == ELEMENT_TF32;
         double *value = r->of->evaluator->value[n->id];
         for (int64_t k = 0; k < shape_count(n->shape); k++)
-            value[k] = rounded(value[k], to_tf32 ? ELEMENT_TF32 : n->layout.element);
+            value[k] = rounded(value[k], n->layout.element);
     }
 }
 
-static void compare_update(Run *r, const Node *sgd, const char *body)
+// The evaluator's results from what the kernel sees: tensor cores round floats once more, in the loop.
+static void compute(Run *r)
+{
+    const Group *g = r->group;
+    Evaluator *e = r->of->evaluator;
+    bool in_loop = op_has(g->root->op, OP_CONTRACTION) && r->of->target->matrix == ELEMENT_TF32;
+    double *stored[2] = { NULL, NULL };
+    for (int i = 0; i < 2 && in_loop; i++) {
+        const Node *n = g->root->in[i];
+        int64_t count = shape_count(n->shape);
+        stored[i] = e->value[n->id];
+        e->value[n->id] = ARENA_ARRAY(r->of->arena, double, count);
+        for (int64_t k = 0; k < count; k++)
+            e->value[n->id][k] = rounded(stored[i][k], ELEMENT_TF32);
+    }
+    for (int i = 0; i < g->count; i++)
+        evaluator_compute(e, g->nodes[i]);
+    for (int i = 1; i >= 0 && in_loop; i--)
+        e->value[g->root->in[i]->id] = stored[i];
+}
+
+static void compare_update(Run *r, const Node *sgd)
 {
     const Node *param = sgd->in[0];
     int64_t count = shape_count(param->shape);
@@ -303,27 +461,42 @@ static void compare_update(Run *r, const Node *sgd, const char *body)
         v[i] = MOMENTUM * before[i] - DECAY * LR * w[i] - LR * g[i];
         next[i] = w[i] + v[i];
     }
-    compare(r, param, v, velocity(r, param), body);
-    compare(r, param, next, tensor(r, param), body);
+    compare(r, param, v, velocity(r, param));
+    compare(r, param, next, tensor(r, param));
 }
 
 const char *cuda_case_check(CudaCase *c, Group *group)
 {
     Run r = { .of = c, .group = group };
-    const char *body;
-    r.value = ARENA_ARRAY(c->arena, Room, c->graph->count);
-    r.velocity = ARENA_ARRAY(c->arena, Room, c->graph->count);
-    round_inputs(&r, false);
+    int count = c->graph->count;
+    r.value = ARENA_ARRAY(c->arena, Room, count);
+    r.velocity = ARENA_ARRAY(c->arena, Room, count);
+    r.before = ARENA_ARRAY(c->arena, char *, count);
+    r.mark = ARENA_ARRAY(c->arena, uint8_t *, count);
+    if (!c->places)
+        c->places = ARENA_ARRAY(c->arena, Room, count);
+    round_inputs(&r);
     fill_tensors(&r);
-    const char *row = run(&r, &body);
-    round_inputs(&r, true);
-    for (int i = 0; i < group->count; i++)
-        evaluator_compute(c->evaluator, group->nodes[i]);
+    remember(&r);
+    const char *row = run(&r);
+    compute(&r);
     for (int i = 0; i < group->count; i++)
         if (op_has(group->nodes[i]->op, OP_UPDATE))
-            compare_update(&r, group->nodes[i], body);
+            compare_update(&r, group->nodes[i]);
     for (int i = 0; i < group->output_count; i++)
         compare(&r, group->outputs[i], c->evaluator->value[group->outputs[i]->id],
-                tensor(&r, group->outputs[i]), body);
+                tensor(&r, group->outputs[i]));
+    for (int i = 0; i < count; i++)
+        if (r.value[i].at && r.mark[i])
+            check_rest(&r, c->graph->nodes[i]);
+    if (r.state.at && ((const State *)(void *)r.state.at)->state.stop)
+        fail_msg("%s, %s by %s stops the step", c->target->name, group->root->name, r.body);
     return row;
+}
+
+void cuda_case_check_all(CudaCase *c)
+{
+    for (int i = 0; i < c->graph->group_count; i++)
+        if (c->graph->groups[i]->pattern != PATTERN_COPY)
+            cuda_case_check(c, c->graph->groups[i]);
 }

@@ -7,16 +7,21 @@
 #include "reference/cuda_text.h"
 
 typedef struct CudaCase {
-    Arena          *arena;
-    const Graph    *graph;         // has been through all passes for the target
-    const Target   *target;
-    Evaluator      *evaluator;     // frozen, has run
-    const Nvrtc    *nvrtc;
-    const CudaPlan *plan;          // NULL: the model chooses
-    int             kernels;       // counts what was run
+    Arena           *arena;
+    const Graph     *graph;        // has been through all passes for the target
+    const Target    *target;
+    Evaluator       *evaluator;    // frozen, has run
+    Nvrtc           *nvrtc;
+    const CudaPlan  *plan;         // NULL: the model chooses
+    int              kernels;      // counts what was run
+    int              runs[64];     // ... by row of cuda_bodies
+    struct CudaRoom *places;       // by node id: of maxima, as forward kernels have left them
 } CudaCase;
 
-// Runs all kernels of a group with a contraction; fails the test unless what it leaves is right, padding is
-// zero, memory was used as it should be and ptxas spilled nothing. Returns the group's row of a plan.
+// Runs all kernels of a group; fails the test unless what it leaves is right, padding is zero, no other byte
+// was written, memory was used as it should be and ptxas spilled nothing. Groups that read places of maxima
+// want the group that makes them to be run before. Returns the group's row of a plan.
 const char *cuda_case_check(CudaCase *c, Group *group);
+// All groups of the graph but copies, in its order.
+void cuda_case_check_all(CudaCase *c);
 #endif

@@ -138,7 +138,7 @@ static void large_tiles_stay_in_registers(void **state)
 
 // --- numbers ------------------------------------------------------------------------------------
 
-typedef struct { const Nvrtc *nvrtc; int kernels, sums; bool split; } Numbers;
+typedef struct { Nvrtc *nvrtc; int kernels, sums; bool split; } Numbers;
 
 static CudaCase case_of(SmallNet *s, const Target *t, const Numbers *n)
 {
