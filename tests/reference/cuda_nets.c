@@ -286,6 +286,8 @@ const CudaNet cuda_nets[] = {
     { "pieces, pool",             pieces,        2, 3, true,  false, 0, ALL },
     { "pieces, lrn and pool",     pieces,        3, 3, true,  false, BF16, ALL },
     { "odd groups",               odd_shapes,    0, 3, true,  true,  TF32, ALL },
+    { "odd groups, stored",       odd_shapes,    0, 1, true,  false, FP32, ALL },
+    { "pools 0, gradients stored", two_pools,    0, 1, true,  false, TF32, ALL },
     { "parts",                    columns,       FORM_PARTS, 3, true, true, BF16, ALL },
     { "parts, unfused",           columns,       FORM_PARTS, 1, false, false, 0, ALL },
     { "parts on two devices",     columns,       FORM_SPLIT, 3, true, true, 0, ALL },
