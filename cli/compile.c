@@ -213,15 +213,50 @@ static int compile_with(Compilation *c, const char *folder, bool json)
     return code;
 }
 
+static int compile_net(const RunOptions *o, const char *folder, bool json)
+{
+    static Compilation c;
+    int code = run_compile(&c, o, 1u << GRAPH_TRAIN | 1u << GRAPH_TEST | 1u << GRAPH_PREDICT);
+    if (code == EXIT_OK)
+        code = compile_with(&c, folder, json);
+    compile_close(&c);
+    return code;
+}
+
+// For each of "sm_80,sm_90a"; several have a folder of their own each below `folder`.
+static int compile_archs(const RunOptions *o, char *archs, const char *folder, bool json)
+{
+    char target[64], below[PATH_MAX], *rest = archs, *arch;
+    bool several = strchr(archs, ',');
+    int code = EXIT_OK;
+    const char *between = several && json ? "[" : "";
+    while (code == EXIT_OK && (arch = strtok_r(rest, ",", &rest))) {
+        snprintf(target, sizeof target, "cuda:%.40s", arch);
+        bool fits = snprintf(below, sizeof below, "%s/%s", folder ? folder : "", arch) < (int)sizeof below;
+        if (folder && several && !fits) {
+            fprintf(stderr, "cleave: %s: %s\n", folder, strerror(ENAMETOOLONG));
+            return EXIT_RUN;
+        }
+        fputs(between, stdout);
+        between = json ? "," : "\n";
+        RunOptions one = *o;
+        one.target = target;
+        code = compile_net(&one, folder && several ? below : folder, json);
+    }
+    fputs(several && json && code == EXIT_OK ? "]\n" : "", stdout);
+    return code;
+}
+
 int verb_compile(int argc, char **argv)
 {
     RunOptions o = { .seed = 1 };
-    const char *folder = NULL;
+    const char *folder = NULL, *archs = NULL;
     bool json = false;
     Option options[] = {
         { "output", OPTION_TEXT, &folder, "DIR", "a folder for kernel texts and program, also -o", "none" },
-        WITH_NET(&o.net), WITH_TARGET(&o.target), WITH_PLAN(&o.plan), WITH_BATCH(&o.batch), WITH_SET(&o.set),
-        SHOW_JSON(&json), SHOW_COLOUR(&o.colour),
+        WITH_NET(&o.net), WITH_TARGET(&o.target), WITH_PRECISION(&o.precision),
+        { "arch", OPTION_TEXT, &archs, "SM,...", "GPUs in place of --target: sm_80,sm_90a", "none" },
+        WITH_PLAN(&o.plan), WITH_BATCH(&o.batch), WITH_SET(&o.set), SHOW_JSON(&json), SHOW_COLOUR(&o.colour),
         { "no-fuse", OPTION_FLAG, &o.no_fuse, NULL, "every node in a kernel of its own", "off" },
     };
     Usage usage = { .verb = "compile", .operands = "FILE.net [-o DIR]", .least = 1, .most = 1,
@@ -233,11 +268,14 @@ int verb_compile(int argc, char **argv)
     if (!options_parse(&usage, argc, argv, &first, &code))
         return code;
     o.path = argv[first];
-    static Compilation c;
-    unsigned modes = 1u << GRAPH_TRAIN | 1u << GRAPH_TEST | 1u << GRAPH_PREDICT;
-    code = run_compile(&c, &o, modes);
-    if (code == EXIT_OK)
-        code = compile_with(&c, folder, json);
-    compile_close(&c);
+    if (archs && o.target) {
+        fprintf(stderr, "cleave: --arch and --target both say what to compile for: one of them, please\n");
+        return EXIT_USAGE;
+    }
+    if (!archs)
+        return compile_net(&o, folder, json);
+    char *list = strdup(archs);
+    code = list ? compile_archs(&o, list, folder, json) : EXIT_RUN;
+    free(list);
     return code;
 }

@@ -171,8 +171,8 @@ static void print_row(const Program *p, const Kernel *k, const CudaUnits *u, FIL
         return;
     tile_of(l, tile, sizeof tile);
     fprintf(out, "%-24s %-16s %-20s %7d %9d %7d %6d %6d %5.1f %%  %-13s %9.1f  %s\n", k->symbol,
-            k->body, tile, k->threads, r.registers, r.shared, r.spills, r.occupancy.blocks, 100 * r.occupancy.share,
-            occupancy_limit_name(r.occupancy.limit), 1e6 * l->seconds, l->limiter);
+            k->body, tile, k->threads, r.registers, r.shared, r.spills, r.occupancy.blocks,
+            100 * r.occupancy.share, occupancy_limit_name(r.occupancy.limit), 1e6 * l->seconds, l->limiter);
 }
 
 void cuda_print_table(const Program *p, const CudaUnits *u, FILE *out)

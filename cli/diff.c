@@ -174,7 +174,8 @@ int verb_diff(int argc, char **argv)
     static char other_map[] = "--other-map", other_threads[] = "--other-threads";
     DiffVerb d = { .run = { .colour = "auto", .seed = 1 }, .steps = 3 };
     const Option options[] = {
-        WITH_NET(&d.run.net), WITH_TARGET(&d.run.target), WITH_BATCH(&d.run.batch),
+        WITH_NET(&d.run.net), WITH_TARGET(&d.run.target),
+        WITH_PRECISION(&d.run.precision), WITH_BATCH(&d.run.batch),
         WITH_SET(&d.run.set), WITH_SEED(&d.run.seed), WITH_MAP(&d.run.map), WITH_THREADS(&d.run.threads),
         { "other-map", OPTION_TEXT, &d.other_map, "A=D,...", "map of the second run (or give --map twice)",
           "every device on a group of its own" },

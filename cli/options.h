@@ -37,6 +37,9 @@ typedef struct {
 #define WITH_TARGET(v)  { "target", OPTION_TEXT, v, "TARGET", \
                           "cpu:sse2|avx2|avx512|neon, cuda:sm_80|86|89|90a[:fp32|bf16]", \
                           "this machine's best" }
+#define WITH_PRECISION(v) { "precision", OPTION_TEXT, v, "WORD", \
+                          "what GPUs multiply in: fp32, tf32 or bf16", \
+                          "the target's, else the file's, else tf32" }
 #define WITH_PLAN(v)    { "plan", OPTION_TEXT, v, "FILE", "tiles of CUDA kernels, over the cost model's", \
                           "none" }
 #define WITH_BATCH(v)   { "batch", OPTION_BATCH, v, "N", "images a step", "the file's" }

@@ -136,6 +136,7 @@ int verb_predict(int argc, char **argv)
     Predict p = { .run.seed = 1, .run.batch = 1, .best = 5 };
     Option options[] = {
         SHOW_COLOUR(&p.run.colour), WITH_NET(&p.run.net), WITH_TARGET(&p.run.target),
+        WITH_PRECISION(&p.run.precision),
         { "batch", OPTION_BATCH, &p.run.batch, "N", "images at a time", "1" },
         WITH_SET(&p.run.set), WITH_MAP(&p.run.map), WITH_THREADS(&p.run.threads),
         { "best", OPTION_NUMBER, &p.best, "N", "classes a line", "5" },

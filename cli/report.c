@@ -8,7 +8,8 @@
 static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const char *stop_after)
 {
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
-                               .target = o->target, .plan = o->plan, .stop_after = stop_after,
+                               .target = o->target, .precision = o->precision, .plan = o->plan,
+                               .stop_after = stop_after,
                                .modes = modes };
     bool made = compile_file(c, &options, o->path);
     diag_print(&c->diag, stderr, options_colour(o->colour, stderr));
@@ -17,7 +18,7 @@ static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const c
     if (c->diag.errors)
         return EXIT_INPUT;
     fprintf(stderr, "cleave: %s\n", c->err);
-    return o->target && !target_find(o->target) ? EXIT_USAGE : EXIT_RUN;
+    return c->misuse ? EXIT_USAGE : EXIT_RUN;
 }
 
 bool report_is_there(const Diag *diag, const Graph *g, const char *path, const char *text)

@@ -20,7 +20,8 @@ static int check_map(const Compilation *c, const RunOptions *o)
 int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
 {
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
-                               .target = o->target, .plan = o->plan, .no_fuse = o->no_fuse, .modes = modes };
+                               .target = o->target, .precision = o->precision, .plan = o->plan,
+                               .no_fuse = o->no_fuse, .modes = modes };
     options.front.data = o->data.section;
     bool made = compile_file(c, &options, o->path);
     diag_print(&c->diag, stderr, options_colour(o->colour, stderr));
@@ -29,7 +30,7 @@ int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
     if (c->diag.errors)
         return EXIT_INPUT;
     fprintf(stderr, "cleave: %s\n", c->err);
-    return o->target && !target_find(o->target) ? EXIT_USAGE : EXIT_RUN;
+    return c->misuse ? EXIT_USAGE : EXIT_RUN;
 }
 
 Session *run_open(const Compilation *c, const RunOptions *o)

@@ -47,6 +47,7 @@ int verb_show(int argc, char **argv)
     describe(what, sizeof what);
     Option options[] = {
         SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net), WITH_TARGET(&o.target),
+        WITH_PRECISION(&o.precision),
         WITH_PLAN(&o.plan),
         WITH_BATCH(&o.batch), WITH_SEED(&o.seed), WITH_SET(&o.set),
         { "after", OPTION_TEXT, &o.after, "PASS", "the graph after this pass (show graph)", "all passes" },

@@ -2,6 +2,7 @@
 // machine code where nvdisasm is installed, and always how many instructions of each kind there are.
 #include "base/text.h"
 #include "cli/cuda.h"
+#include "cli/paint.h"
 #include "cli/report.h"
 #include "cli/verb.h"
 #include "look/why.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef void PrintUnit(const KernelUnit *unit, const CudaBuilt *b, bool json, FILE *out);
+typedef void PrintUnit(const KernelUnit *unit, const CudaBuilt *b, const ShowOptions *o, FILE *out);
 
 // The units of the layers that were asked for.
 static bool *wanted_units(Compilation *c, const ShowOptions *o)
@@ -40,7 +41,7 @@ static int print_built(Compilation *c, const ShowOptions *o, PrintUnit *print, F
     for (int i = 0; i < p->unit_count && code == EXIT_OK; i++)
         if (wanted[i]) {
             fputs(o->json ? before : "", out);
-            print(&p->units[i], &u.built[i], o->json, out);
+            print(&p->units[i], &u.built[i], o, out);
             before = ",\n";
         }
     fputs(o->json && code == EXIT_OK ? "\n  ]\n}\n" : "", out);
@@ -55,10 +56,12 @@ static void open_json(const KernelUnit *unit, FILE *out)
     report_json_text("target", unit->target, out);
 }
 
-static void print_ptx(const KernelUnit *unit, const CudaBuilt *b, bool json, FILE *out)
+static void print_ptx(const KernelUnit *unit, const CudaBuilt *b, const ShowOptions *o, FILE *out)
 {
-    if (!json) {
-        fprintf(out, "// %s\n%s\n", unit->name, b->out.ptx);
+    if (!o->json) {
+        fprintf(out, "// %s\n", unit->name);
+        paint(out, b->out.ptx, strlen(b->out.ptx), PAINT_PTX, options_colour(o->colour, out));
+        fputc('\n', out);
         return;
     }
     open_json(unit, out);
@@ -91,9 +94,9 @@ static void print_counts_json(const CubinKernel *k, FILE *out)
     fputs("]", out);
 }
 
-static void print_sass(const KernelUnit *unit, const CudaBuilt *b, bool json, FILE *out)
+static void print_sass(const KernelUnit *unit, const CudaBuilt *b, const ShowOptions *o, FILE *out)
 {
-    if (json) {
+    if (o->json) {
         open_json(unit, out);
         print_counts_json(&b->cubin.kernels[0], out);
         fputc('}', out);
@@ -107,7 +110,9 @@ static void print_sass(const KernelUnit *unit, const CudaBuilt *b, bool json, FI
         return;
     }
     char *text = sass_disassemble(path, b->out.cubin, b->out.cubin_size, err);
-    fprintf(out, "%s\n", text ? text : err);
+    if (text)
+        paint(out, text, strlen(text), PAINT_SASS, options_colour(o->colour, out));
+    fprintf(out, "%s\n", text ? "" : err);
     free(text);
 }
 

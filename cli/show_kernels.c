@@ -2,6 +2,7 @@
 // layer or line `kernels` adds the texts of its kernels; `cpu` prints texts only, without a layer whole
 // units as the C compiler gets them.
 #include "base/text.h"
+#include "cli/paint.h"
 #include "cli/report.h"
 #include "cli/verb.h"
 #include "look/why.h"
@@ -36,13 +37,13 @@ static int distinct(Compilation *c, const Why *why, const Kernel **list)
     return count;
 }
 
-static void print_texts(Compilation *c, const Why *why, FILE *out)
+static void print_texts(Compilation *c, const Why *why, bool colour, FILE *out)
 {
     const Kernel **list = ARENA_ARRAY(&c->arena, const Kernel *, why->kernel_count + 1);
     int count = distinct(c, why, list), length;
     for (int i = 0; i < count; i++) {
         const char *text = lines_of(c->program, list[i], &length);
-        fprintf(out, "%.*s", length, text);
+        paint(out, text, (size_t)length, PAINT_C, colour);
     }
 }
 
@@ -103,7 +104,7 @@ static int print_kernels(Compilation *c, const ShowOptions *o, FILE *out)
         for (int i = 0; i < why.kernel_count; i++)
             print_row(&why.kernels[i], out);
         if (o->about)
-            print_texts(c, &why, out);
+            print_texts(c, &why, options_colour(o->colour, out), out);
         return EXIT_OK;
     }
     open_json(c, out);
@@ -153,10 +154,13 @@ static int print_cpu(Compilation *c, const ShowOptions *o, FILE *out)
         fputs("\n  ]\n}\n", out);
         return EXIT_OK;
     }
-    for (int u = 0; !o->about && u < p->unit_count; u++)
-        fprintf(out, "// %s\n// %s\n%s", p->units[u].name, p->units[u].flags, p->units[u].text);
+    bool colour = options_colour(o->colour, out);
+    for (int u = 0; !o->about && u < p->unit_count; u++) {
+        fprintf(out, "// %s\n// %s\n", p->units[u].name, p->units[u].flags);
+        paint(out, p->units[u].text, strlen(p->units[u].text), PAINT_C, colour);
+    }
     if (o->about)
-        print_texts(c, &why, out);
+        print_texts(c, &why, colour, out);
     return EXIT_OK;
 }
 

@@ -8,6 +8,7 @@
 typedef struct {
     FrontOptions front;
     const char  *target;           // "avx2", ...; NULL: this machine's best
+    const char  *precision;        // "bf16", ...: of a GPU; NULL: the target's, else the train section's
     bool         no_fuse, no_fuse_update, no_memory_reuse;
     const char  *plan;             // a plan file for a GPU's tiles, or NULL
     const char  *stop_after;       // a pass: leaves the graph as it is after it, makes no program
@@ -27,6 +28,7 @@ typedef struct {
     Graph   *graphs[3];            // by GraphMode; NULL when not asked for or not reached
     Program *program;              // NULL when stopped before
     CompileTimes times;
+    bool     misuse;               // the target or its precision makes no sense; `err` says so
     char     err[PROGRAM_ERROR];   // an error that is not in the file: out of memory, internal
 } Compilation;
 

@@ -33,6 +33,18 @@ const Target *target_find(const char *name)
     return NULL;
 }
 
+bool target_precision(const char *word, Element *matrix)
+{
+    static const char *const words[] = { [ELEMENT_FLOAT] = "fp32", [ELEMENT_TF32] = "tf32",
+                                         [ELEMENT_BF16] = "bf16" };
+    for (int i = ELEMENT_FLOAT; i <= ELEMENT_BF16; i++)
+        if (!strcmp(words[i], word)) {
+            *matrix = (Element)i;
+            return true;
+        }
+    return false;
+}
+
 const Target *target_with(const Target *gpu, Element matrix)
 {
     for (int i = 0; i < TARGETS; i++)

@@ -221,14 +221,32 @@ static bool read_loss(Train *t, const Ast *s)
     return false;
 }
 
+static bool read_precision(Train *t, const Ast *s)
+{
+    static const char *const known[] = { "fp32", "tf32", "bf16" };
+    const Ast *a = s->children[0];
+    const char *word = a->kind == AST_NAME ? a->text : "";
+    if (word_in("fp32 tf32 bf16", word)) {
+        t->out->precision = word;
+        return true;
+    }
+    const char *nearest = text_nearest(word, known, 3);
+    elab_error(t->e, a->at, "E515", "the precision is fp32, tf32 or bf16, not `%s`", elab_text(t->e, a->at));
+    if (nearest)
+        diag_fix(t->e->diag, a->at, "%s", nearest);
+    return false;
+}
+
 static bool unknown_bind(Train *t, const Ast *s)
 {
-    static const char *const known[] = { "loss", "report", "batch", "epochs", "seed", "solver", "biases" };
-    const char *nearest = text_nearest(s->text, known, 7);
+    static const char *const known[] = { "loss", "report", "batch", "epochs", "seed", "solver", "biases",
+                                         "precision" };
+    enum { KNOWN = sizeof known / sizeof *known };
+    const char *nearest = text_nearest(s->text, known, KNOWN);
     elab_error(t->e, s->name_at, "E506", "a train section has no `%s`%s%s%s", s->text,
                nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
     if (!nearest) {
-        elab_known(t->e, "it has", known, 7);
+        elab_known(t->e, "it has", known, KNOWN);
         return false;
     }
     diag_fix(t->e->diag, s->name_at, "%s", nearest);
@@ -247,6 +265,8 @@ static bool read_bind(Train *t, const Ast *s)
         return read_loss(t, s);
     if (!strcmp(s->text, "solver") || !strcmp(s->text, "biases"))
         return read_solver(t, s);
+    if (!strcmp(s->text, "precision"))
+        return read_precision(t, s);
     if (!strcmp(s->text, "batch")) {
         if (!read_whole(t, s, 1, 65536, &number))
             return false;
@@ -404,13 +424,13 @@ static bool is_event(const Ast *s)
 static bool read_overrides(Train *t)
 {
     const Ast *overrides = items_overrides(t->e);
-    static const char *const plain[] = { "batch", "epochs", "seed" };
+    static const char *const plain[] = { "batch", "epochs", "seed", "precision" };
     bool fine = true;
     for (int i = 0; overrides && i < overrides->count; i++) {
         const Ast *s = overrides->children[i];
         const char *dot = s->kind == AST_BIND ? strrchr(s->text, '.') : NULL;
         bool ours = dot && !word_in("init bias", dot + 1);         // those are the net's
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < 4; k++)
             ours = ours || (s->kind == AST_BIND && !strcmp(s->text, plain[k]));
         if (ours)
             fine &= read_bind(t, s);

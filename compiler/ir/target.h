@@ -23,6 +23,8 @@ const Target *target_native(void);
 // "avx2" and "cpu:avx2", "sm_80" and "cuda:sm_80" are the same; GPUs compute in tf32 unless the name
 // goes on ":fp32" or ":bf16". NULL: unknown.
 const Target *target_find(const char *name);
+// "fp32", "tf32" or "bf16"; false: no such precision.
+bool target_precision(const char *word, Element *matrix);
 // The same GPU with another precision; NULL for CPUs, which have floats only.
 const Target *target_with(const Target *gpu, Element matrix);
 #endif

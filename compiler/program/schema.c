@@ -139,7 +139,8 @@ RECORD(record_train, TrainRecipe,
     OPTIONAL(TrainRecipe, net), OPTIONAL(TrainRecipe, data), INT(TrainRecipe, batch),
     LONG(TrainRecipe, epochs), ARRAY(TrainRecipe, metrics, metric_count, record_metric),
     ARRAY(TrainRecipe, settings, setting_count, record_setting),
-    ARRAY(TrainRecipe, events, event_count, record_event), FIELD(TrainRecipe, seed, FIELD_SEED));
+    ARRAY(TrainRecipe, events, event_count, record_event), FIELD(TrainRecipe, seed, FIELD_SEED),
+    OPTIONAL(TrainRecipe, precision));
 RECORD(record_recipe, Recipe,
     PART(Recipe, data, record_data), PART(Recipe, train, record_train), BOOL(Recipe, has_train));
 

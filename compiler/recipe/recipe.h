@@ -89,6 +89,7 @@ typedef struct {
     Event      *events;
     int         event_count;
     uint64_t    seed;
+    const char *precision;            // what GPUs multiply in: "fp32", "tf32", "bf16"; NULL: not said
     Span        at;
 } TrainRecipe;
 
