@@ -256,7 +256,8 @@ int verb_compile(int argc, char **argv)
         { "output", OPTION_TEXT, &folder, "DIR", "a folder for kernel texts and program, also -o", "none" },
         WITH_NET(&o.net), WITH_TARGET(&o.target), WITH_PRECISION(&o.precision),
         { "arch", OPTION_TEXT, &archs, "SM,...", "GPUs in place of --target: sm_80,sm_90a", "none" },
-        WITH_PLAN(&o.plan), WITH_BATCH(&o.batch), WITH_SET(&o.set), SHOW_JSON(&json), SHOW_COLOUR(&o.colour),
+        WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override), WITH_BATCH(&o.batch), WITH_SET(&o.set),
+        SHOW_JSON(&json), SHOW_COLOUR(&o.colour),
         { "no-fuse", OPTION_FLAG, &o.no_fuse, NULL, "every node in a kernel of its own", "off" },
     };
     Usage usage = { .verb = "compile", .operands = "FILE.net [-o DIR]", .least = 1, .most = 1,

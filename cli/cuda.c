@@ -40,6 +40,39 @@ static void name_sources(const Program *p, Report *r)
     }
 }
 
+// "#line 12 "source-0.net"" says what the next line is called; false: another line.
+static bool read_mark(const char *line, int *number, char file[PATH_MAX])
+{
+    return sscanf(line, "#line %d \"%4095[^\"\n]\"", number, file) == 2;
+}
+
+// The line of a text that its #lines call `line` of `file`; 0: none.
+static int line_of_text(const char *text, const char *file, int line)
+{
+    char name[PATH_MAX] = "";
+    int number = 1;
+    for (int i = 1; *text; i++, number++) {
+        if (read_mark(text, &number, name))
+            number--;                                    // holds for the line behind it
+        else if (number == line && !strcmp(name, file))
+            return i;
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    return 0;
+}
+
+// Messages name what the #lines name: of a text that a person has edited also where it stands there.
+static void say_edited(const KernelUnit *unit, const Report *r)
+{
+    for (int i = 0; i < r->message_count && unit->path; i++) {
+        const ReportMessage *m = &r->messages[i];
+        int line = m->kind == REPORT_ERROR && m->file ? line_of_text(unit->text, m->file, m->line) : 0;
+        if (line)
+            fprintf(stderr, "%s:%d: in this text, which replaces the generated one:\n", unit->path, line);
+    }
+}
+
 // What is wrong with each unit that was refused or spills; else `err`.
 static int report_failure(const Program *p, CudaUnits *u, const int *unit_of, const char *err)
 {
@@ -47,6 +80,7 @@ static int report_failure(const Program *p, CudaUnits *u, const int *unit_of, co
     for (int i = 0; i < u->count; i++) {
         CudaBuilt *b = &u->built[unit_of[i]];
         if (b->status == BUILD_REFUSED) {
+            say_edited(&p->units[unit_of[i]], &b->report);
             name_sources(p, &b->report);
             report_print(&b->report, stderr, false, isatty(STDERR_FILENO));
         } else if (b->status == BUILD_SPILLS) {

@@ -42,6 +42,8 @@ typedef struct {
                           "the target's, else the file's, else tf32" }
 #define WITH_PLAN(v)    { "plan", OPTION_TEXT, v, "FILE", "tiles of CUDA kernels, over the cost model's", \
                           "none" }
+#define WITH_OVERRIDE(v) { "override", OPTION_TEXT, v, "DIR", \
+                          "edited kernel texts over the generated ones", "none" }
 #define WITH_BATCH(v)   { "batch", OPTION_BATCH, v, "N", "images a step", "the file's" }
 #define WITH_STEPS(v)   { "steps", OPTION_NUMBER, v, "N", "stop after so many steps", "the file's" }
 #define WITH_SET(v)     { "set", OPTION_PAIR, v, "NAME=VALUE", "put a setting over the file's", "none" }

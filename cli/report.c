@@ -9,7 +9,7 @@ static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const c
 {
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
                                .target = o->target, .precision = o->precision, .plan = o->plan,
-                               .stop_after = stop_after,
+                               .override = o->override, .stop_after = stop_after,
                                .modes = modes };
     bool made = compile_file(c, &options, o->path);
     diag_print(&c->diag, stderr, options_colour(o->colour, stderr));

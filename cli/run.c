@@ -21,7 +21,7 @@ int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
 {
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
                                .target = o->target, .precision = o->precision, .plan = o->plan,
-                               .no_fuse = o->no_fuse, .modes = modes };
+                               .override = o->override, .no_fuse = o->no_fuse, .modes = modes };
     options.front.data = o->data.section;
     bool made = compile_file(c, &options, o->path);
     diag_print(&c->diag, stderr, options_colour(o->colour, stderr));

@@ -8,7 +8,7 @@
 #include "runtime/session.h"
 
 typedef struct {
-    const char *path, *net, *target, *precision, *plan, *map, *colour;
+    const char *path, *net, *target, *precision, *plan, *override, *map, *colour;
     int64_t     batch, seed, threads;
     Pairs       set, data;
     bool        no_fuse;

@@ -48,7 +48,7 @@ int verb_show(int argc, char **argv)
     Option options[] = {
         SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net), WITH_TARGET(&o.target),
         WITH_PRECISION(&o.precision),
-        WITH_PLAN(&o.plan),
+        WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override),
         WITH_BATCH(&o.batch), WITH_SEED(&o.seed), WITH_SET(&o.set),
         { "after", OPTION_TEXT, &o.after, "PASS", "the graph after this pass (show graph)", "all passes" },
         { "mode", OPTION_TEXT, &o.mode, "MODE", "train, test or predict (show graph)", "train" },

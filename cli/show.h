@@ -11,7 +11,7 @@ typedef struct {
     const char *other;         // why-not: the second of them
     const char *after;         // show graph --after PASS
     const char *mode;          // show graph --mode MODE
-    const char *net, *target, *precision, *plan, *colour;
+    const char *net, *target, *precision, *plan, *override, *colour;
     int64_t     batch, seed;
     Pairs       set;
     bool        json;

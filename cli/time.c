@@ -162,7 +162,8 @@ int verb_time(int argc, char **argv)
     TimeVerb v = { .run = { .colour = "auto", .seed = 1 }, .steps = 5 };
     const Option options[] = {
         WITH_NET(&v.run.net), WITH_TARGET(&v.run.target),
-        WITH_PRECISION(&v.run.precision), WITH_BATCH(&v.run.batch),
+        WITH_PRECISION(&v.run.precision), WITH_PLAN(&v.run.plan), WITH_OVERRIDE(&v.run.override),
+        WITH_BATCH(&v.run.batch),
         WITH_SET(&v.run.set), WITH_SEED(&v.run.seed), WITH_MAP(&v.run.map), WITH_THREADS(&v.run.threads),
         { "steps", OPTION_NUMBER, &v.steps, "N", "steps whose median is shown", "5" },
         { "no-fuse", OPTION_FLAG, &v.run.no_fuse, NULL, "every operation in a kernel of its own", "off" },

@@ -255,7 +255,8 @@ int verb_why(int argc, char **argv)
     ShowOptions o = { .seed = 1 };
     Option options[] = { SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net),
                          WITH_TARGET(&o.target),
-                         WITH_PRECISION(&o.precision), WITH_BATCH(&o.batch), WITH_SET(&o.set) };
+                         WITH_PRECISION(&o.precision), WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override),
+                         WITH_BATCH(&o.batch), WITH_SET(&o.set) };
     Usage usage = { .verb = "why", .operands = "FILE.net:LINE | FILE.net LAYER", .least = 1, .most = 2,
                     .what = "Tells which kernels a line or layer became, what they cost, read and write, and "
                             "when they run.",

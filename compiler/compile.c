@@ -3,6 +3,7 @@
 #include "compile.h"
 #include "emit/cuda/plan.h"
 #include "front/files.h"
+#include "override.h"
 #include <string.h>
 #include <time.h>
 
@@ -116,7 +117,8 @@ static bool make_program(Compilation *c, const CompileOptions *o, const Target *
     if (!read_plan(c, o, &plan))
         return false;
     c->program = emit_program(graphs, count, &c->recipe, target, plan, &c->arena, c->err);
-    return c->program != NULL;
+    return c->program
+        && (!o->override || override_units(c->program, &c->arena, &c->diag, o->override));
 }
 
 static bool compile(Compilation *c, const CompileOptions *o, const char *path)

@@ -99,6 +99,7 @@ typedef struct {
     const char *name;              // "kernels-0.c"
     const char *flags;             // of that compiler, separated by single spaces
     const char *text;
+    const char *path;              // of the file that replaced what was generated; NULL. Not saved
 } KernelUnit;
 
 // CPU: void symbol(void *const *t, long item, void *scratch): t[i] is the first byte of the launch's

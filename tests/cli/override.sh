@@ -1,0 +1,77 @@
+#!/bin/sh
+# --override DIR: an edited kernel text replaces the generated one of the same name. What is broken in it
+# is reported by NVRTC where the body or the .net file stands, with a caret, and where it was edited.
+cleave=$1
+case $cleave in /*) ;; *) cleave=$PWD/$cleave ;; esac
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+XDG_CACHE_HOME=$dir/cache
+export XDG_CACHE_HOME
+
+fail() { echo "$1"; cat out.txt; exit 1; }
+# run CODE ARGUMENT...: the exit code must be that; what is printed is in out.txt.
+run() {
+    want=$1; shift
+    "$cleave" "$@" >out.txt 2>&1
+    got=$?
+    [ $got = "$want" ] || fail "cleave $*: exit code $got, not $want"
+}
+says() { grep -qE -e "$1" out.txt || fail "not said: $1"; }
+# from NAME: an empty folder `edited` with this text alone.
+from() { rm -rf edited; mkdir edited; cp "made/$1" edited; }
+
+cat > a.net <<'NET'
+# A line that is none of the net's.
+net small : 1x6x6 -> 3 {
+  conv(4, 3, bias = 1) -> relu
+  -> fc(3) -> softmax
+}
+NET
+
+# On CPUs the C compiler speaks.
+run 0 compile a.net -o made
+from kernels-0.c
+run 0 compile a.net --override edited; says '^  cc .* 0 compiled'
+echo '#error planted' >> edited/kernels-0.c
+run 4 compile a.net --override edited; says 'planted'
+
+# Names and texts that do not fit.
+run 3 show cpu a.net --override nowhere; says 'cannot read `nowhere`'
+mkdir empty
+run 3 show cpu a.net --override empty; says 'error\[E604\]: `empty` holds no kernel text of net `small`: kernels-0.c'
+mv edited/kernels-0.c edited/kernel-0.c
+run 3 show cpu a.net --override edited; says 'edited/kernel-0.c has the name of no'; says 'did you mean kernels-0.c'
+rm -r made
+
+# On GPUs: texts are written and replaced whether there is an NVRTC or not.
+has_nvrtc=true
+"$cleave" compile a.net --target sm_80 --batch 2 -o made >out.txt 2>&1 || has_nvrtc=false
+[ -s made/program.json ] || fail 'no program'
+conv=$(basename made/k*_conv.cu)
+from "$conv"
+sed -i 's|^    TENSORS;|    TENSORS;    // edited by hand|' "edited/$conv"
+run 0 show cuda a.net conv1 --target sm_80 --batch 2 --override edited; says 'edited by hand'
+run 3 show cuda a.net conv1 --target sm_80 --batch 4 --override edited
+says "^edited/$conv:[0-9]+:1: error\[E605\]: this text was made for another kernel than $conv"
+says 'here the program has: //'
+$has_nvrtc || exit 0
+run 0 compile a.net --target sm_80 --batch 2 --override edited; says ' 1 compiled,'
+
+# A wrong name in the body: the body's file, and the line that was edited.
+sed -i 's|^    TENSORS;.*|    TENSORS; int a = nothing_like_it;|' "edited/$conv"
+line=$(grep -n nothing_like_it "edited/$conv" | cut -d: -f1)
+run 4 compile a.net --target sm_80 --batch 2 --override edited
+says '^kernels/cuda/contraction.cu:[0-9]+:22: error: identifier "nothing_like_it" is undefined'
+says '^ +[|] +\^'
+says "^edited/$conv:$line: in this text"
+
+# A wrong type in a fused function: the line of the .net file that it was made from.
+from "$conv"
+sed -i 's|^    real v1 = v + |    real v1 = "a text" + v + |' "edited/$conv"
+run 4 compile a.net --target sm_80 --batch 2 --override edited
+says '^a.net:3:[0-9]+: error: no operator "\+" matches these operands'
+says '^ +3 \| +real v1 = "a text" \+ v'
+says '^ +[|] +\^'
+says "^edited/$conv:[0-9]+: in this text"
+exit 0
