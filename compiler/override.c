@@ -73,7 +73,8 @@ static bool check_text(Overrides *o, const KernelUnit *unit, const char *edited,
         int at = start + (int)(b.at - edited);
         diag_error(o->diag, (Span){ at, at + (b.length ? b.length : 1) }, "E605",
                    "this text was made for another kernel than %s of this program", unit->name);
-        diag_detail(o->diag, "here the program has: %.*s", a.length ? a.length : 7, a.length ? a.at : "nothing");
+        diag_detail(o->diag, "here the program has: %.*s", a.length ? a.length : 7,
+                    a.length ? a.at : "nothing");
         diag_help(o->diag, "write the texts anew (cleave compile FILE.net -o DIR) and edit them again");
         return false;
     }

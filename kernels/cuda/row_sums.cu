@@ -16,7 +16,8 @@ struct RowSums {
         UNROLL
         for (int i = 0; i < MINE && job.n == 0; i++)
             for (int k = 0; k < TILE_K && row(i) < TILE_M; k++) {
-                u32 at = tile + OperandA::at(k, row(i) / OperandA::EACH) + row(i) % OperandA::EACH * OperandA::SIZE;
+                u32 at = tile + OperandA::at(k, row(i) / OperandA::EACH)
+                         + row(i) % OperandA::EACH * OperandA::SIZE;
                 u32 x = load_shared(at);
                 sum[i][0] += SIDE == 1 ? __uint_as_float(x) : __uint_as_float(x << 16);
                 sum[i][SIDE - 1] += SIDE == 1 ? 0 : __uint_as_float(x & 0xffff0000);
