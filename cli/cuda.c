@@ -1,6 +1,8 @@
 // CUDA units of a program: built, reported on, tabulated.
 #include "cli/cuda.h"
+#include "cli/report.h"
 #include "cli/verb.h"
+#include "emit/cuda/tiles.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +141,7 @@ int cuda_units_build(const Program *p, const bool *wanted, CudaUnits *u)
             unit_of[u->count++] = i;
     if (!u->built || !unit_of)
         fprintf(stderr, "cleave: out of memory\n");
-    else if (!nvrtc_find(&nvrtc, err))
+    else if ((u->no_nvrtc = !nvrtc_find(&nvrtc, err)))
         fprintf(stderr, "cleave: %s\n", err);
     else
         code = build(p, unit_of, &nvrtc, u);
@@ -183,6 +185,9 @@ static void tile_of(const Launch *l, char *to, size_t size)
 bool cuda_resources(const Program *p, const Kernel *k, const CudaUnits *u, CudaResources *to)
 {
     char arch[CUDA_ARCH];
+    *to = (CudaResources){ 0 };
+    if (!u->built)
+        return false;
     const CudaBuilt *b = &u->built[k->unit];
     const CubinKernel *c = cubin_kernel(&b->cubin, k->symbol);
     const ReportKernel *r = report_kernel(&b->report, k->symbol);
@@ -220,4 +225,42 @@ void cuda_print_table(const Program *p, const CudaUnits *u, FILE *out)
                 "limiter");
     for (int i = 0; any && i < p->kernel_count; i++)
         print_row(p, &p->kernels[i], u, out);
+}
+
+// --- one launch -----------------------------------------------------------------------------------
+
+// What the GPU would take at the rates of the best published kernels; 0: no GPU.
+static double roofline_of(const Program *p, const Launch *l)
+{
+    const Target *t = target_find(p->units[p->kernels[l->kernel].unit].target);
+    return t && t->kind == TARGET_CUDA ? cuda_roofline_seconds(t, (double)l->flops, (double)l->bytes) : 0;
+}
+
+void cuda_print_use(const Program *p, const Launch *l, const CudaUnits *u, FILE *out)
+{
+    char shared[COUNT_TEXT];
+    CudaResources r;
+    double roofline = roofline_of(p, l);
+    if (cuda_resources(p, &p->kernels[l->kernel], u, &r))
+        fprintf(out, "    %d registers a thread, %s bytes of shared memory a block, %d bytes spilled; a "
+                "multiprocessor holds\n    %d block%s, %.1f %% of its warps, limited by %s\n", r.registers,
+                report_count(shared, r.shared), r.spills, r.occupancy.blocks,
+                r.occupancy.blocks == 1 ? "" : "s", 100 * r.occupancy.share,
+                occupancy_limit_name(r.occupancy.limit));
+    if (l->seconds > 0)
+        fprintf(out, "    predicted %.1f us, limited by %s; at the roofline %.1f us, %.0f %%\n",
+                1e6 * l->seconds, l->limiter, 1e6 * roofline, 100 * roofline / l->seconds);
+}
+
+void cuda_json_use(const Program *p, const Launch *l, const CudaUnits *u, FILE *out)
+{
+    CudaResources r;
+    bool known = cuda_resources(p, &p->kernels[l->kernel], u, &r);
+    fprintf(out, ",\n     \"threads\": %d, \"registers\": %d, \"shared\": %d, \"spills\": %d, "
+            "\"blocks\": %d, \"occupancy\": %.4f", p->kernels[l->kernel].threads, r.registers, r.shared,
+            r.spills, r.occupancy.blocks, r.occupancy.share);
+    report_json_text("held_back_by", known ? occupancy_limit_name(r.occupancy.limit) : "", out);
+    fprintf(out, ", \"predicted_us\": %.3f, \"roofline_us\": %.3f", 1e6 * l->seconds,
+            1e6 * roofline_of(p, l));
+    report_json_text("limiter", l->limiter, out);
 }

@@ -8,6 +8,7 @@
 typedef struct {
     CudaBuilt *built;              // by unit of the program
     int        count, from_cache;
+    bool       no_nvrtc;           // nothing was built for want of it
     double     seconds;
 } CudaUnits;
 
@@ -25,6 +26,10 @@ const char *cuda_arch(const KernelUnit *unit, char to[CUDA_ARCH]);
 typedef struct { int registers, shared, spills, stack; Occupancy occupancy; } CudaResources;
 // False: its unit was not built.
 bool cuda_resources(const Program *p, const Kernel *k, const CudaUnits *u, CudaResources *to);
+// Of a launch for `why`: the same, and the time predicted with its limiter and share of the roofline. JSON:
+// members, each with a comma before it; zeros for what is not known.
+void cuda_print_use(const Program *p, const Launch *l, const CudaUnits *u, FILE *out);
+void cuda_json_use(const Program *p, const Launch *l, const CudaUnits *u, FILE *out);
 // One line a kernel: its tile, threads, registers, shared memory, spills, blocks a multiprocessor holds and
 // what keeps it from holding more, the time predicted and what limits that. Kernels that spill are there,
 // units that were refused are not.

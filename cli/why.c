@@ -2,6 +2,7 @@
 // costs, reads and writes, what was fused in, and where it stands in the schedule.
 #include "look/why.h"
 #include "base/text.h"
+#include "cli/cuda.h"
 #include "cli/report.h"
 #include "cli/verb.h"
 #include <string.h>
@@ -105,7 +106,18 @@ static void print_use(const Why *why, const KernelUse *u, FILE *out)
     fputc('\n', out);
 }
 
-static void print_block(const Program *p, const Why *why, int first, FILE *out)
+// "128 images", "729 blocks of 128 threads"
+static void print_items(const KernelUse *u, FILE *out)
+{
+    const Launch *l = u->launch;
+    if (u->kernel->threads)
+        fprintf(out, "%lld block%s of %d threads", (long long)l->items, l->items == 1 ? "" : "s",
+                u->kernel->threads);
+    else
+        fprintf(out, "%lld %s", (long long)l->items, report_item_word(l));
+}
+
+static void print_block(const Program *p, const Why *why, int first, const CudaUnits *units, FILE *out)
 {
     char flops[COUNT_TEXT], bytes[COUNT_TEXT];
     const KernelUse *u = &why->kernels[first];
@@ -114,9 +126,11 @@ static void print_block(const Program *p, const Why *why, int first, FILE *out)
     report_safe(*l->layer ? l->layer : u->group->root->name, out);
     fprintf(out, ", %s: ", l->phase);
     group_print_ops(u->group, out);
-    fprintf(out, "\n    %s FLOP, %s bytes, %.1f FLOP a byte; body %s, %lld %s\n",
-            report_count(flops, l->flops), report_count(bytes, l->bytes), intensity(l), u->kernel->body,
-            (long long)l->items, report_item_word(l));
+    fprintf(out, "\n    %s FLOP, %s bytes, %.1f FLOP a byte; body %s, ", report_count(flops, l->flops),
+            report_count(bytes, l->bytes), intensity(l), u->kernel->body);
+    print_items(u, out);
+    fputc('\n', out);
+    cuda_print_use(p, l, units, out);
     print_tensors(p, l, false, out);
     print_tensors(p, l, true, out);
     for (int i = first; i < why->kernel_count; i++)
@@ -141,7 +155,8 @@ static void print_copy(const Why *why, const CopyUse *u, FILE *out)
     fprintf(out, "; command %d\n", u->command);
 }
 
-static void print_text(Compilation *c, const About *about, const Why *why, const ShowOptions *o, FILE *out)
+static void print_text(Compilation *c, const About *about, const Why *why, const CudaUnits *units,
+                       const ShowOptions *o, FILE *out)
 {
     print_line(c, about, why, o, out);
     if (why->without) {
@@ -160,7 +175,7 @@ static void print_text(Compilation *c, const About *about, const Why *why, const
         for (int k = 0; k < i && !known; k++)
             known = same_block(&why->kernels[k], &why->kernels[i]);
         if (!known)
-            print_block(c->program, why, i, out);
+            print_block(c->program, why, i, units, out);
     }
     fputs(why->copy_count ? "\n" : "", out);
     for (int i = 0; i < why->copy_count; i++)
@@ -179,7 +194,7 @@ static void json_tensors(const char *key, const Program *p, const Launch *l, int
     fputc(']', out);
 }
 
-static void json_use(const Program *p, const Why *why, const KernelUse *u, FILE *out)
+static void json_use(const Program *p, const Why *why, const KernelUse *u, const CudaUnits *units, FILE *out)
 {
     const Launch *l = u->launch;
     const Node *root = u->group->root;
@@ -197,6 +212,7 @@ static void json_use(const Program *p, const Why *why, const KernelUse *u, FILE 
     for (int i = 0; i < u->group->count; i++)
         fprintf(out, "%s\"%s\"", i ? ", " : "", node_kind(u->group->nodes[i]));
     fputc(']', out);
+    cuda_json_use(p, l, units, out);
     json_tensors("reads", p, l, 0, reads, out);
     json_tensors("writes", p, l, reads, l->tensor_count, out);
     report_json_text("reason", l->reason, out);
@@ -214,7 +230,8 @@ static void json_copy(const Why *why, const CopyUse *u, FILE *out)
             u->copy->backward ? "true" : "false", u->command);
 }
 
-static void print_json(const Compilation *c, const About *about, const Why *why, FILE *out)
+static void print_json(const Compilation *c, const About *about, const Why *why, const CudaUnits *units,
+                       FILE *out)
 {
     fputs("{\n  \"net\": ", out);
     text_print_json(out, why->graph->name);
@@ -229,7 +246,7 @@ static void print_json(const Compilation *c, const About *about, const Why *why,
     fprintf(out, ",\n  \"nearest\": %d,\n  \"kernels\": [", why->nearest);
     for (int i = 0; i < why->kernel_count; i++) {
         fputs(i ? ",\n" : "\n", out);
-        json_use(c->program, why, &why->kernels[i], out);
+        json_use(c->program, why, &why->kernels[i], units, out);
     }
     fputs("\n  ],\n  \"copies\": [", out);
     for (int i = 0; i < why->copy_count; i++) {
@@ -239,15 +256,31 @@ static void print_json(const Compilation *c, const About *about, const Why *why,
     fputs("\n  ]\n}\n", out);
 }
 
+// Of a GPU's kernels NVRTC tells more; without it the answer is the shorter.
+static int build_kernels(Compilation *c, const Why *why, CudaUnits *units)
+{
+    *units = (CudaUnits){ 0 };
+    if (!cuda_is_for(c->program) || !why->kernel_count)
+        return EXIT_OK;
+    bool *wanted = ARENA_ARRAY(&c->arena, bool, c->program->unit_count);
+    for (int i = 0; i < why->kernel_count; i++)
+        wanted[why->kernels[i].kernel->unit] = true;
+    int code = cuda_units_build(c->program, wanted, units);
+    return units->no_nvrtc ? EXIT_OK : code;
+}
+
 static int print_why(Compilation *c, const ShowOptions *o, FILE *out)
 {
     About about = about_read(o->about);
     Why why = look_why(c, &about);
+    CudaUnits units;
+    int code = build_kernels(c, &why, &units);
     if (o->json)
-        print_json(c, &about, &why, out);
+        print_json(c, &about, &why, &units, out);
     else
-        print_text(c, &about, &why, o, out);
-    return EXIT_OK;
+        print_text(c, &about, &why, &units, o, out);
+    cuda_units_close(&units);
+    return code;
 }
 
 int verb_why(int argc, char **argv)

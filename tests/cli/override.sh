@@ -9,7 +9,7 @@ cd "$dir" || exit 1
 XDG_CACHE_HOME=$dir/cache
 export XDG_CACHE_HOME
 
-fail() { echo "$1"; cat out.txt; exit 1; }
+fail() { echo "$1"; head -n 40 out.txt; exit 1; }
 # run CODE ARGUMENT...: the exit code must be that; what is printed is in out.txt.
 run() {
     want=$1; shift

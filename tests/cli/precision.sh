@@ -7,7 +7,7 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 
-fail() { echo "$1"; cat out.txt; exit 1; }
+fail() { echo "$1"; head -n 40 out.txt; exit 1; }
 # run CODE ARGUMENT...: the exit code must be that; what is printed is in out.txt.
 run() {
     want=$1; shift
