@@ -63,11 +63,16 @@ static bool branch(Run *r, const Insn *i, uint32_t mask)
     return change(r);
 }
 
+// Who waited for the lanes that end looks again; the block's barrier is not for them to open.
 static bool end_lanes(Run *r, uint32_t mask)
 {
-    r->w->live &= ~mask;
+    Warp *w = r->w;
+    w->live &= ~mask;
     r->lanes &= ~mask;
     r->pc++;
+    for (int k = 0; k < w->split_count; k++)
+        if (!(w->splits[k].lanes & w->at_barrier))
+            w->splits[k].waits = false;
     return r->lanes || pick(r);
 }
 

@@ -50,7 +50,9 @@ static void begin_warp(Block *b, int index)
     w->blocked = false;
     w->steps = 0;
     w->copy_count = 0;
-    w->syncs = 0;
+    w->syncs = w->met_all = 0;
+    w->has_partial = false;
+    memset(w->met, 0, sizeof w->met);
     w->split_count = 1;
     w->splits[0] = (Split){ 0, w->live, false };
     memset(w->committed, 0, sizeof w->committed);

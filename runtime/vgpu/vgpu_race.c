@@ -3,8 +3,8 @@
 //
 // A cell remembers the last write and the reads behind it. An epoch is the time between two barriers of
 // one block; epochs count up over blocks and launches, so that they say whose they are, and cells are
-// never cleared. Within a warp, bar.warp.sync orders what it stands between (for all lanes, whatever its
-// mask says); shuffles and votes order no memory.
+// never cleared. Within a warp, bar.warp.sync orders what the lanes of its mask do before and behind it;
+// shuffles and votes order no memory.
 #include "runtime/vgpu/vgpu_check.h"
 #include <inttypes.h>
 #include <string.h>
@@ -23,6 +23,15 @@ static int warp_of(uint16_t who)
     return who >= OF_THE_BLOCK ? -1 : who & OF_A_WARP ? who & 0x7fff : who / LANES;
 }
 
+// Does a bar.warp.sync stand between an event of this warp and the access of a lane now? An event of several
+// lanes counts as one of all.
+static bool is_synced(const Warp *w, int lane, const Event *e)
+{
+    if (!w->has_partial || e->who & OF_A_WARP || w->met_all > e->syncs)
+        return e->syncs != w->syncs;
+    return w->met[lane][e->who % LANES] > e->syncs;
+}
+
 // Is all that an event stands for before the access of a lane now? `first`: older epochs do not count.
 static bool is_before(const Warp *w, int lane, const Event *e, uint32_t first)
 {
@@ -33,7 +42,7 @@ static bool is_before(const Warp *w, int lane, const Event *e, uint32_t first)
         return false;
     if (e->epoch < b->epoch || e->who == thread_of(w, lane))
         return true;
-    return warp_of(e->who) == w->index && e->syncs != w->syncs;
+    return warp_of(e->who) == w->index && is_synced(w, lane, e);
 }
 
 static void describe_other(const Warp *w, const Event *e, char *to, size_t size)
@@ -98,7 +107,7 @@ static void record_read(const Warp *w, const Insn *i, int lane, Cell *c, uint32_
     if (old.epoch >= first && (old.epoch < b->first_epoch || old.who == OF_BLOCKS))
         new.who = OF_BLOCKS;
     else if (old.epoch == b->epoch && old.who != new.who &&
-             !(warp_of(old.who) == w->index && old.syncs != w->syncs))         // else the new one says it all
+             !(warp_of(old.who) == w->index && is_synced(w, lane, &old)))      // else the new one says it all
         new.who = (uint16_t)(warp_of(old.who) == w->index ? OF_A_WARP + w->index : OF_THE_BLOCK);
     c->read = new;
 }

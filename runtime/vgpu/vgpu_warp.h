@@ -65,6 +65,9 @@ struct Warp {
     Copy     *copies;
     int       copy_count, copy_capacity;
     uint16_t  syncs;                   // bar.warp.sync so far
+    bool      has_partial;             // ... one of them of some lanes only: then these count
+    uint16_t  met_all;                 // the last one of all lanes, counted from 1
+    uint16_t  met[LANES][LANES];       // for each lane: the last one that another's accesses are before
     uint32_t  committed[LANES];        // groups of cp.async
 };
 

@@ -69,10 +69,23 @@ static void active(Warp *w, const Insn *i, uint32_t mask)
     EACH_LANE(mask, d[l] = mask)
 }
 
+// Lanes of the mask know of each other's accesses now, and of those that one of them knew of.
 static void together(Warp *w, const Insn *i, uint32_t mask)
 {
-    (void)i, (void)mask;
+    (void)i;
     w->syncs++;
+    if (mask == w->live) {
+        w->met_all = w->syncs;
+        return;
+    }
+    uint16_t met[LANES] = { 0 };
+    w->has_partial = true;
+    for (int l = 0; l < LANES; l++)
+        for (int k = 0; k < LANES && mask >> l & 1; k++)
+            met[k] = w->met[l][k] > met[k] ? w->met[l][k] : met[k];
+    for (int k = 0; k < LANES; k++)
+        met[k] = mask >> k & 1 ? w->syncs : met[k];
+    EACH_LANE(mask, memcpy(w->met[l], met, sizeof met))
 }
 
 // redux: mode is an Atom, mode2 says that numbers have signs. o: destination, source, mask.
