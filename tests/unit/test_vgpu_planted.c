@@ -102,9 +102,9 @@ static bool launch(const VgpuModule *m, const Planted *p, uint64_t seed, VgpuRep
     }
     vgpu_memory_forget(memory, at[2], FLOATS * sizeof(float));
     params[3] = &number;
-    VgpuLaunch l = { .grid = { p->blocks, 1, 1 }, .block = { p->threads, 1, 1 }, .params = params, .check = true,
-                     .memory = memory, .reports = reports, .shared_bytes = p->shared, .seed = seed,
-                     .max_steps = 100000 };
+    VgpuLaunch l = { .grid = { p->blocks, 1, 1 }, .block = { p->threads, 1, 1 }, .params = params,
+                     .check = true, .memory = memory, .reports = reports, .shared_bytes = p->shared,
+                     .seed = seed, .max_steps = 100000 };
     bool ok = vgpu_launch(m, p->name, &l, err);
     vgpu_memory_close(memory);
     return ok;
