@@ -138,7 +138,7 @@ static void large_tiles_stay_in_registers(void **state)
 
 // --- numbers ------------------------------------------------------------------------------------
 
-typedef struct { Nvrtc *nvrtc; int kernels, sums; bool split; } Numbers;
+typedef struct { Nvrtc *nvrtc; int kernels, sums, patches; bool split; } Numbers;
 
 static CudaCase case_of(SmallNet *s, const Target *t, const Numbers *n)
 {
@@ -150,12 +150,12 @@ static CudaCase case_of(SmallNet *s, const Target *t, const Numbers *n)
     return c;
 }
 
-// The row of a plan that splits the terms of what this row is for.
-static const CudaPlan *split_plan(SmallNet *s, const char *row)
+// A plan of what this row is for, up to `word`, and what is to follow.
+static const CudaPlan *plan_from(SmallNet *s, const char *row, const char *word, const char *rest)
 {
-    const char *split = strstr(row, "split ");
-    assert_non_null(split);
-    const char *text = arena_printf(&s->arena, PLAN_FIRST_LINE "%.*ssplit 3\n", (int)(split - row), row);
+    const char *end = strstr(row, word);
+    assert_non_null(end);
+    const char *text = arena_printf(&s->arena, PLAN_FIRST_LINE "%.*s%s\n", (int)(end - row), row, rest);
     const CudaPlan *plan = plan_read(&s->arena, &s->diag, "test.plan", text, (int)strlen(text));
     assert_non_null(plan);
     return plan;
@@ -171,10 +171,50 @@ static void check_numbers(SmallNet *s, const Case *c, Group *g, const Target *t,
     if (!n->split || !row || (g->root->op == OP_CONV_DX && g->root->attr.conv.window.stride_h > 1))
         return;
     CudaCase parts = case_of(s, t, n);
-    parts.plan = split_plan(s, row);
+    parts.plan = plan_from(s, row, "stages ", "stages 3 split 3");
     cuda_case_check(&parts, g);
     assert_int_equal(parts.kernels, 2);
     n->sums++;
+}
+
+// Convolutions whose windows go from pixel to pixel, with all pixels of a block in shared memory; tiles of
+// several warps that end inside rows and images.
+static const Case patches[] = {
+    { 2, 8, 9, 16, 32, 3, 1, 1, 1, 1, NULL, NULL },
+    { 3, 8, 7, 64, 128, 5, 1, 2, 1, 2, NULL, NULL },
+    { 2, 8, 11, 32, 32, 3, 1, 0, 1, 1, NULL, NULL },        // rows of outputs are shorter than those of pixels
+    { 2, 8, 10, 32, 48, 3, 1, 2, 2, 1, NULL, NULL },
+    { 2, 8, 6, 32, 64, 2, 1, 1, 1, 1, NULL, NULL },         // more outputs than pixels
+};
+
+static void check_patch(SmallNet *s, const Case *c, Group *g, const Target *t, void *with)
+{
+    Numbers *n = with;
+    if (!is_conv_at_hand(c, g->root))
+        return;
+    Kern k;
+    const char *body, *rest = t->matrix == ELEMENT_BF16 ? "tile 64x64x32 warps 32x32 stages 3 split 1 patch"
+                                                        : "tile 64x32x16 warps 16x32 stages 4 split 1 patch";
+    cuda_text(&s->arena, s->g, g, t, NULL, 0, &k, &body);
+    CudaCase of = case_of(s, t, n);
+    of.plan = plan_from(s, k.plan, "tile ", rest);
+    const char *row = cuda_case_check(&of, g);
+    n->patches += strstr(row, "patch") != NULL;
+}
+
+static void patches_agree(void **state)
+{
+    (void)state;
+    Nvrtc nvrtc;
+    if (!cuda_open_nvrtc(&nvrtc))
+        skip();
+    Numbers n = { .nvrtc = &nvrtc };
+    const Target *tf32 = target_find("sm_80");
+    for (int i = 0; i < 5; i++)
+        each_contraction(&patches[i], tf32, true, check_patch, &n);
+    assert_int_equal(n.patches, 8);                  // but where windows are more than pixels
+    each_contraction(&patches[1], target_with(tf32, ELEMENT_BF16), true, check_patch, &n);
+    assert_int_equal(n.patches, 10);
 }
 
 static void numbers_agree(void **state)
@@ -201,6 +241,7 @@ int main(void)
         cmocka_unit_test(shapes_find_their_body),
         cmocka_unit_test(large_tiles_stay_in_registers),
         cmocka_unit_test(numbers_agree),
+        cmocka_unit_test(patches_agree),
     };
     return cmocka_run_group_tests_name("cuda contractions", tests, NULL, NULL);
 }

@@ -131,6 +131,8 @@ static int blocks_for(const Emit *e, const Contraction *c, const CudaPrice *pric
     const CudaTile *t = &price->tile;
     bool is_float = e->target->matrix == ELEMENT_FLOAT;
     int64_t copies = (int64_t)t->m * t->k * element_bytes(e->target->matrix) / 16 / tile_threads(t);
+    if (t->patch)
+        copies = t->warp_m / 16;
     int64_t each = t->warp_m * t->warp_n / 32 + 2 * copies;
     each += is_float ? (t->warp_n / 8 + 2) * FLOAT_TERMS + FLOAT_SPARE
                      : t->warp_m / 4 + t->warp_n / 4 + SPARE;
@@ -226,8 +228,9 @@ static bool print_sums(Emit *e, const Kern *k, const Contraction *c, bool is_par
 static const char *tile_text(const Emit *e, const CudaPrice *price)
 {
     const CudaTile *t = &price->tile;
-    return arena_printf(e->arena, "tile %d x %d x %d, warps %d x %d, %d stages, split %d: %.1f us", t->m,
-                        t->n, t->k, t->warp_m, t->warp_n, t->stages, t->split, price->seconds * 1e6);
+    return arena_printf(e->arena, "tile %d x %d x %d%s, warps %d x %d, %d stages, split %d: %.1f us", t->m,
+                        t->n, t->k, t->patch ? " on a patch" : "", t->warp_m, t->warp_n, t->stages, t->split,
+                        price->seconds * 1e6);
 }
 
 // Why this tile: its price and limiter, and what comes next.
@@ -244,11 +247,29 @@ static void explain(const Emit *e, Kern *k, const CudaProblem *p, const CudaChoi
 
 // --- the kernels --------------------------------------------------------------------------------
 
+// The body that multiplies, behind what it stands on.
+static bool print_products(Emit *e, const Kern *k, const Contraction *c, const CudaTile *t)
+{
+    if (!head_body(e, "cuda/operands.cu"))
+        return false;
+    if (t->patch) {
+        const CudaPatch *p = &c->problem.patch;
+        head_constant(e, "TAPS", p->taps);
+        head_constant(e, "CHANNELS", p->channels);
+        head_constant(e, "PATCH_LINES", patch_lines(p, t->m));
+        return head_body(e, "cuda/products.cu") && head_body(e, "cuda/contraction_patch.cu");
+    }
+    bool is_float = e->target->matrix == ELEMENT_FLOAT;
+    return head_body(e, "cuda/stages.cu") && print_sums(e, k, c, t->split > 1, "cuda/row_sums.cu")
+        && (is_float || head_body(e, "cuda/products.cu"))
+        && head_body(e, is_float ? "cuda/contraction_fma.cu" : "cuda/contraction.cu");
+}
+
 static bool emit_products(Emit *e, Kern *k, const Contraction *c, const CudaPrice *price)
 {
     const CudaProblem *p = &c->problem;
     const CudaTile *t = &price->tile;
-    bool is_split = t->split > 1, is_float = e->target->matrix == ELEMENT_FLOAT;
+    bool is_split = t->split > 1;
     int a = kern_read(k, c->a), b = kern_read(k, c->b), partial = 0;
     int64_t floats = (p->m * p->n * p->groups + sums_of(k->group, c)) * t->split;
     if (is_split)
@@ -265,12 +286,10 @@ static bool emit_products(Emit *e, Kern *k, const Contraction *c, const CudaPric
     print_tile(e, c, price, a, b);
     if (!print_problem(e, c, t->split))
         return false;
-    c->maps(e, c->of);
+    (t->patch ? c->patch_maps : c->maps)(e, c->of);
     head_constant(e, "PARTIAL", partial);
     bool printed = is_split ? head_body(e, "cuda/result_partial.cu") : print_result(e, k, c);
-    return printed && head_body(e, "cuda/operands.cu")
-        && print_sums(e, k, c, is_split, "cuda/row_sums.cu")
-        && head_body(e, is_float ? "cuda/contraction_fma.cu" : "cuda/contraction.cu");
+    return printed && print_products(e, k, c, t);
 }
 
 static bool emit_sums(Emit *e, Kern *k, const Contraction *c, int split)

@@ -23,6 +23,7 @@ typedef struct Contraction {
     const char *what;              // what a block makes: "pixels x channels"
     void      (*sizes)(Emit *e, const void *of);       // prints M(q) K(q), ROWS(q), ...
     void      (*maps)(Emit *e, const void *of);        // prints A_M A_K B_N B_K
+    void      (*patch_maps)(Emit *e, const void *of);  // prints PATCH_M PATCH_TAP B_N B_K, PIXELS, ...
     const void *of;
 } Contraction;
 

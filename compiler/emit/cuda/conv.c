@@ -142,25 +142,85 @@ static void print_weight_sizes(Emit *e, const void *of)
     head_constant(e, "K(q)", c->y->shape.n * c->y->shape.h * c->y->shape.w);
 }
 
+static void print_forward_filters(Emit *e, const Conv *c)
+{
+    int64_t filter = layout_item(&c->w->layout, c->w->shape), filters = c->y->shape.c / c->groups;
+    map_rows(e, "B_N", filters, filter, filters * filter, false);
+    map_rows(e, "B_K", terms_of(c), 1, 0, true);
+}
+
+static void print_gradient_filters(Emit *e, const Conv *c)
+{
+    Strides w = strides_of(c->w);
+    map_rows(e, "B_N", c->in, 1, 0, false);
+    map_filters(e, "B_K", &c->windows, c->out, c->y->shape.c / c->groups, &w);
+}
+
 static void print_forward(Emit *e, const void *of)
 {
     const Conv *c = of;
     Strides x = strides_of(c->x);
-    int64_t filter = layout_item(&c->w->layout, c->w->shape), filters = c->y->shape.c / c->groups;
     map_windows(e, "A_M", &c->windows, c->y->shape.n, &x, c->in);
     map_taps(e, "A_K", &c->windows, c->is_run ? run_of(c) : c->in, &x, c->is_run);
-    map_rows(e, "B_N", filters, filter, filters * filter, false);
-    map_rows(e, "B_K", terms_of(c), 1, 0, true);
+    print_forward_filters(e, c);
 }
 
 static void print_input_gradient(Emit *e, const void *of)
 {
     const Conv *c = of;
-    Strides y = strides_of(c->y), w = strides_of(c->w);
+    Strides y = strides_of(c->y);
     map_windows(e, "A_M", &c->windows, c->x->shape.n, &y, c->out);
     map_taps(e, "A_K", &c->windows, c->out, &y, false);
-    map_rows(e, "B_N", c->in, 1, 0, false);
-    map_filters(e, "B_K", &c->windows, c->out, c->y->shape.c / c->groups, &w);
+    print_gradient_filters(e, c);
+}
+
+// --- patches ------------------------------------------------------------------------------------
+
+static const Node *patch_map(const Conv *c) { return c->x->op == OP_CONV_DX ? c->y : c->x; }
+
+// All taps of all windows, where these go from pixel to pixel of a map whose pixels stand one after the
+// other; taps 0: they do not.
+static CudaPatch patch_of(const Conv *c, int64_t channels)
+{
+    const Windows *w = &c->windows;
+    Strides s = strides_of(patch_map(c));
+    int64_t columns = w->columns.at[0].outputs, rows = w->rows.at[0].outputs;
+    bool is_dense = s.row == w->width * s.column && s.item == w->height * s.row;
+    if (c->is_run || !is_dense || windows_classes(w) > 1 || w->rows.step > 1 || w->columns.step > 1
+        || columns > w->width || rows > w->height)
+        return (CudaPatch){ 0 };
+    int64_t down = (int64_t)(windows_row_taps(w) - 1) * w->rows.in_step;
+    int64_t across = (int64_t)(windows_column_taps(w) - 1) * w->columns.in_step;
+    return (CudaPatch){ .taps = (int)windows_most_taps(w), .channels = channels,
+                        .reach = down * w->width + across, .columns = columns, .outputs = rows * columns,
+                        .row_gap = w->width - columns, .image_gap = (w->height - rows) * w->width };
+}
+
+static void print_patch(Emit *e, const Conv *c, int64_t images, int64_t channels)
+{
+    const Windows *w = &c->windows;
+    Strides s = strides_of(patch_map(c));
+    Strides pixels = { .item = w->height * w->width, .row = w->width, .column = 1 };
+    map_windows(e, "PATCH_M", w, images, &pixels, 0);
+    map_taps(e, "PATCH_TAP", w, 1, &pixels, false);
+    head_constant(e, "PIXELS", images * w->height * w->width);
+    head_constant(e, "ORIGIN", s.origin);
+    head_constant(e, "COLUMN", s.column);
+    head_constant(e, "GROUP", channels);
+}
+
+static void print_forward_patch(Emit *e, const void *of)
+{
+    const Conv *c = of;
+    print_patch(e, c, c->y->shape.n, c->in);
+    print_forward_filters(e, c);
+}
+
+static void print_input_patch(Emit *e, const void *of)
+{
+    const Conv *c = of;
+    print_patch(e, c, c->x->shape.n, c->out);
+    print_gradient_filters(e, c);
 }
 
 static void print_weight_gradient(Emit *e, const void *of)
@@ -202,6 +262,8 @@ bool cuda_conv_emit(Emit *e, Kern *k)
     of.result = RESULT_MAP;
     of.sizes = forward ? print_forward_sizes : print_input_sizes;
     of.maps = forward ? print_forward : print_input_gradient;
+    of.patch_maps = forward ? print_forward_patch : print_input_patch;
+    p->patch = patch_of(&c, forward ? c.in : c.out);
     of.what = "pixels x channels";
     p->m = c.y->shape.n * windows_most(&c.windows);
     p->n = forward ? layout_pixel(&c.y->layout, c.y->shape) / c.groups : c.in;

@@ -38,9 +38,9 @@ static bool same_problem(const CudaProblem *a, const CudaProblem *b)
 const char *plan_row(Arena *arena, const Target *target, const CudaProblem *p, const CudaTile *t)
 {
     return arena_printf(arena, "%s %" PRId64 "x%" PRId64 "x%" PRId64 " groups %d along %c,%c : tile %dx%dx%d "
-                        "warps %dx%d stages %d split %d", target->name, p->m, p->n, p->k, p->groups,
+                        "warps %dx%d stages %d split %d%s", target->name, p->m, p->n, p->k, p->groups,
                         p->a_along_k ? 'k' : 'm', p->b_along_k ? 'k' : 'n', t->m, t->n, t->k, t->warp_m,
-                        t->warp_n, t->stages, t->split);
+                        t->warp_n, t->stages, t->split, t->patch ? " patch" : "");
 }
 
 // What is left of a line; NULL once it was something else than was looked for.
@@ -117,7 +117,8 @@ static bool scan_row(const char *line, char target[TARGET_NAME], CudaProblem *p,
     scan_numbers(&s, "stages", 1, (int *const[]){ &t->stages });
     scan_numbers(&s, "split", 1, (int *const[]){ &t->split });
     skip_blanks(&s);
-    return s.at && !*s.at;
+    t->patch = s.at && !strcmp(s.at, "patch");
+    return s.at && (t->patch || !*s.at);
 }
 
 static bool is_small(int value) { return value > 0 && value <= 1024; }
@@ -126,6 +127,12 @@ static bool is_sane(const CudaTile *t)
 {
     return is_small(t->m) && is_small(t->n) && is_small(t->k) && is_small(t->warp_m) && is_small(t->warp_n)
         && t->stages >= 2 && t->stages <= 16 && is_small(t->split);
+}
+
+// A row says nothing of windows: plan_choose sees whether the patch that it asks for can be made.
+static CudaPatch any_patch(const CudaTile *t)
+{
+    return (CudaPatch){ .taps = t->stages + 1, .channels = t->k, .columns = t->m, .outputs = t->m };
 }
 
 static bool read_row(CudaPlan *plan, Arena *arena, Diag *diag, const char *line, Span at)
@@ -142,6 +149,7 @@ static bool read_row(CudaPlan *plan, Arena *arena, Diag *diag, const char *line,
     if (!row.target || row.target->kind != TARGET_CUDA)
         return diag_error(diag, at, "E601", "`%s` is no GPU that kernels can be made for", target);
     row.problem.may_split = true;
+    row.problem.patch = any_patch(&row.tile);
     if (!is_sane(&row.tile) || !tile_is_legal(row.target, &row.problem, &row.tile)) {
         diag_error(diag, at, "E602", "no kernel can be made with this tile");
         diag_help(diag, "warps divide the tile, 2 to 8 of them; a row of 16-byte pieces divides their "
@@ -212,10 +220,17 @@ const CudaTile *plan_find(const CudaPlan *plan, const Target *target, const Cuda
 
 // --- choosing -------------------------------------------------------------------------------------
 
+static bool same_patch(const CudaPatch *a, const CudaPatch *b)
+{
+    return a->taps == b->taps && a->channels == b->channels && a->reach == b->reach
+        && a->columns == b->columns && a->outputs == b->outputs && a->row_gap == b->row_gap
+        && a->image_gap == b->image_gap;
+}
+
 static bool same_question(const CudaProblem *a, const CudaProblem *b)
 {
-    return same_problem(a, b) && a->may_split == b->may_split && a->unique_bytes == b->unique_bytes
-        && a->epilogue_bytes == b->epilogue_bytes;
+    return same_problem(a, b) && same_patch(&a->patch, &b->patch) && a->may_split == b->may_split
+        && a->unique_bytes == b->unique_bytes && a->epilogue_bytes == b->epilogue_bytes;
 }
 
 static CudaChoice ask_model(Chosen *chosen, const Target *target, const CudaProblem *p)
@@ -235,7 +250,8 @@ CudaChoice plan_choose(const CudaPlan *plan, const Target *target, const CudaPro
 {
     const CudaTile *tile = plan_find(plan, target, p);
     CudaChoice c = ask_model(plan ? plan->chosen : NULL, target, p);
-    *from_plan = tile && (p->may_split || tile->split == 1);
+    *from_plan = tile && (p->may_split || tile->split == 1)
+        && (!tile->patch || tile_is_legal(target, p, tile));
     if (*from_plan) {
         c.second = c.best;
         c.best = tile_price(target, p, tile);

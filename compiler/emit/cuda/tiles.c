@@ -67,11 +67,39 @@ static int64_t operand_bytes(int rows, int k, bool along_k, int size)
     return along_k || size == 2 ? (int64_t)rows * k * size : (int64_t)k * (rows + 8) * size;
 }
 
+int64_t patch_lines(const CudaPatch *p, int m)
+{
+    int64_t last = m - 1, rows = (last + p->columns - 1) / p->columns;
+    int64_t images = (last + p->outputs - 1) / p->outputs;
+    return last + rows * p->row_gap + images * p->image_gap + p->reach + 1;
+}
+
+// Of one of the two; a line of zeros is behind its pixels.
+static int64_t patch_bytes(const CudaProblem *p, const CudaTile *t, int size)
+{
+    return size_round_up((patch_lines(&p->patch, t->m) + 1) * t->k * size, 128);
+}
+
+// What is copied for one step along k: a patch serves all taps.
+static double stage_bytes(const CudaProblem *p, const CudaTile *t, int size)
+{
+    double b = (double)t->n * t->k * size;
+    return b + (t->patch ? (double)patch_bytes(p, t, size) / p->patch.taps : (double)t->m * t->k * size);
+}
+
 int64_t tile_shared_bytes(const Target *target, const CudaProblem *p, const CudaTile *t)
 {
     int size = element_bytes(target->matrix);
-    return t->stages * (operand_bytes(t->m, t->k, p->a_along_k, size)
-                        + operand_bytes(t->n, t->k, p->b_along_k, size));
+    int64_t b = t->stages * operand_bytes(t->n, t->k, p->b_along_k, size);
+    return b + (t->patch ? 2 * patch_bytes(p, t, size)
+                         : t->stages * operand_bytes(t->m, t->k, p->a_along_k, size));
+}
+
+static bool patch_is_legal(const Target *target, const CudaProblem *p, const CudaTile *t)
+{
+    const CudaPatch *patch = &p->patch;
+    return target->matrix != ELEMENT_FLOAT && p->a_along_k && patch->taps > 1 && patch->taps >= t->stages - 1
+        && patch->channels % t->k == 0 && t->split == 1;
 }
 
 // Every thread copies the same number of 16-byte pieces of an operand.
@@ -92,7 +120,8 @@ bool tile_is_legal(const Target *target, const CudaProblem *p, const CudaTile *t
     if (bf16 && ((!p->a_along_k && t->m % 64) || (!p->b_along_k && t->n % 64)))
         return false;                            // the swizzle permutes eight 16-byte pieces
     return threads >= 64 && threads <= 256 && (t->k * size == 64 || t->k * size == 128)
-        && copies_are_even(t->m, t->k, p->a_along_k, size, threads)
+        && (t->patch ? patch_is_legal(target, p, t)
+                     : copies_are_even(t->m, t->k, p->a_along_k, size, threads))
         && copies_are_even(t->n, t->k, p->b_along_k, size, threads)
         && (double)tile_shared_bytes(target, p, t) + BLOCK_EXTRA <= model_of(target)->shared;
 }
@@ -102,7 +131,7 @@ static double registers_of(const Target *target, const CudaProblem *p, const Cud
 {
     double fragments = (t->warp_m / 16.0 * 4 + t->warp_n / 8.0 * 2) * 1.3;
     double stage = (double)t->m * t->k * element_bytes(target->matrix);
-    double pieces = p->a_along_k ? stage / 16 / tile_threads(t) : 2;
+    double pieces = t->patch ? t->warp_m / 16.0 : p->a_along_k ? stage / 16 / tile_threads(t) : 2;
     return ceil((t->warp_m * t->warp_n / 32.0 + fragments + 52 + 2 * pieces) / 8) * 8;
 }
 
@@ -127,7 +156,7 @@ static void raise(Step *s, double clocks, CudaLimiter limiter)
 static Step step_of(const GpuModel *g, const Target *target, const CudaProblem *p, const CudaTile *t)
 {
     int size = element_bytes(target->matrix), warps = warps_of(t);
-    double stage = (double)(t->m + t->n) * t->k * size, row_bytes = (double)t->k * size;
+    double stage = stage_bytes(p, t, size), row_bytes = (double)t->k * size;
     double products = (double)t->warp_m * t->warp_n * t->k / (16 * 8 * (size == 4 ? 8 : 16));
     bool by_rows = p->a_along_k && p->b_along_k;
     double loads = by_rows ? t->warp_m / 16.0 + t->warp_n / 16.0
@@ -136,7 +165,7 @@ static Step step_of(const GpuModel *g, const Target *target, const CudaProblem *
         products *= 32;                          // FFMA: one product of a lane an instruction
     Step s = { (double)t->m * t->n * t->k / macs_a_clock(g, target->matrix), LIMIT_MATH };
     raise(&s, (warps * (t->warp_m + t->warp_n) * row_bytes + stage) / 128, LIMIT_SHARED);
-    double copies = stage / 16 / (warps * 32) * 6;
+    double copies = stage / 16 / (warps * 32) * 6 + (t->patch ? t->warp_m / 16.0 * 8 : 0);
     raise(&s, warps * (products + loads * row_bytes / 32 + copies + 40) / 4, LIMIT_ISSUE);
     raise(&s, stage * g->sms / g->l2, LIMIT_L2);
     return s;
@@ -168,6 +197,8 @@ CudaPrice tile_price(const Target *target, const CudaProblem *p, const CudaTile 
     double last = fmax(s.clocks * rest_blocks, (double)LATENCY / (t->stages - 1));
     double output = t->split > 1 ? 4 : p->epilogue_bytes;
     double epilogue = (double)t->m * t->n * output / (g->dram / g->sms / g->clock);
+    double first = !t->patch ? 0 : (double)patch_bytes(p, t, element_bytes(target->matrix)) * g->sms / g->l2;
+    epilogue += first;                           // no step hides the first patch
     double overlapped = epilogue * blocks * (blocks > 1 ? 0.5 : 1);
     double clocks = waves * (steps * together + LATENCY + PROLOGUE + overlapped);
     if (rest > 0)
@@ -213,8 +244,14 @@ static void try_warps(const Target *target, const CudaProblem *p, CudaTile t, Cu
         t.warp_n = sizes[i % SIZES];
         if (t.warp_m > t.m || t.warp_n > t.n || t.m % t.warp_m || t.n % t.warp_n)
             continue;
-        for (t.stages = 2; t.stages <= 5; t.stages++)
+        for (t.stages = 2; t.stages <= 5; t.stages++) {
             try_splits(target, p, t, c);
+            CudaTile with_patch = t;
+            with_patch.patch = true;
+            with_patch.split = 1;
+            if (p->patch.taps && tile_is_legal(target, p, &with_patch))
+                offer(c, tile_price(target, p, &with_patch));
+        }
     }
 }
 

@@ -7,7 +7,19 @@
 // A block makes m x n outputs, a warp of it warp_m x warp_n, k terms at a time; `stages` tiles of both
 // operands stand in shared memory; split > 1: so many blocks share the terms of one tile, and
 // kernels/cuda/reduce.cu adds up what they leave.
-typedef struct { int m, n, k, warp_m, warp_n, stages, split; } CudaTile;
+// With a patch, all pixels that the taps of a block see stand in shared memory for k channels, twice, and
+// only the filters come in stages (kernels/cuda/contraction_patch.cu).
+typedef struct { int m, n, k, warp_m, warp_n, stages, split; bool patch; } CudaTile;
+
+// What a patch needs to know of windows that go from pixel to pixel; taps 0: there is none.
+typedef struct {
+    int     taps;
+    int64_t channels;              // of a group, padding in: the terms of a tap
+    int64_t reach;                 // from a window's first tap to its last: pixels, rows one after the other
+    int64_t columns, outputs;      // windows of a row, of an image
+    int64_t row_gap, image_gap;    // pixels skipped from a row's last window to the next row's, from image to
+                                   // image besides
+} CudaPatch;
 
 // D[g][m][n] = sum over k of A[g](m, k) * B[g](n, k).
 typedef struct {
@@ -15,6 +27,7 @@ typedef struct {
     int     groups;
     bool    a_along_k, b_along_k;  // 16 neighbouring bytes of the operand have the same m (n)
     bool    may_split;             // the body can leave partial sums
+    CudaPatch patch;
     double  unique_bytes;          // what must cross DRAM at least: operands, results, what the epilogue
                                    // reads
     double  epilogue_bytes;        // of an output: what the epilogue reads and stores
@@ -44,5 +57,7 @@ double     cuda_seconds_of_bytes(const Target *target, double bytes);
 // the best published kernels reach. The measure of a prediction.
 double     cuda_roofline_seconds(const Target *target, double flops, double bytes);
 int        tile_threads(const CudaTile *tile);
+// Pixels of the largest patch of a tile of m rows.
+int64_t    patch_lines(const CudaPatch *p, int m);
 int64_t    tile_shared_bytes(const Target *target, const CudaProblem *p, const CudaTile *tile);
 #endif
