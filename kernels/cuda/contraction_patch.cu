@@ -101,13 +101,14 @@ struct Ring {
 };
 
 // All terms of one tap of one slab.
-INLINE void multiply_tap(float (&sum)[M_STEPS][N_STEPS][4], const Rows &rows, Place tap, u32 patch, u32 filters,
-                         int column)
+INLINE void multiply_tap(float (&sum)[M_STEPS][N_STEPS][4], const Rows &rows, Place tap, u32 patch,
+                         u32 filters, int column)
 {
     u32 line[M_STEPS];
     UNROLL
     for (int i = 0; i < M_STEPS; i++)
-        line[i] = patch + Patch::at(meet(rows.at[i], tap) ? rows.at[i].at + tap.at : PATCH_LINES, threadIdx.x % 32 / 16);
+        line[i] = patch + Patch::at(meet(rows.at[i], tap) ? rows.at[i].at + tap.at : PATCH_LINES,
+                                    threadIdx.x % 32 / 16);
     UNROLL
     for (int k = 0; k < TILE_K; k += TERMS) {
         u32 a[M_STEPS][4];
