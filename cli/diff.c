@@ -22,11 +22,13 @@ typedef struct {
     char   first[200];         // the first that differs
 } Verdict;
 
+static int compile_side(Side *s, const RunOptions *o)
+{
+    return run_compile(&s->c, o, 1 << GRAPH_TRAIN);
+}
+
 static int open_side(Side *s, const RunOptions *o)
 {
-    int code = run_compile(&s->c, o, 1 << GRAPH_TRAIN);
-    if (code != EXIT_OK)
-        return code;
     s->s = run_open(&s->c, o);
     if (!s->s)
         return EXIT_MACHINE;
@@ -35,10 +37,12 @@ static int open_side(Side *s, const RunOptions *o)
     return EXIT_OK;
 }
 
-static void close_side(Side *s)
+static int close_side(Side *s, const RunOptions *o, int code)
 {
-    session_close(s->s);
+    if (s->s)
+        code = run_close(s->s, o, code);
     compile_close(&s->c);
+    return code;
 }
 
 static void judge(Verdict *v, const char *name, int64_t step, const float *a, const float *b,
@@ -126,35 +130,46 @@ static int run_both(const DiffVerb *d, Side *a, Side *b)
     return v.differing ? EXIT_RUN : EXIT_OK;
 }
 
-// Every device on a group of its own: what the first run is compared with unless told otherwise.
-static void apart(const Program *p, char *to, size_t size)
+// Every device on a group or GPU of its own (`step` 1), or all on the first (0): what is compared unless told
+// otherwise.
+static const char *map_text(const Program *p, int step, char *to, size_t size)
 {
     size_t length = 0;
+    const char *kind = session_runs_on_gpus(p) ? "cuda" : "cpu";
     to[0] = 0;
     for (int i = 0; i < p->device_count && length < size; i++)
-        length += (size_t)snprintf(to + length, size - length, "%s%.64s=cpu:%d", i ? "," : "",
-                                   p->devices[i].name, i);
+        length += (size_t)snprintf(to + length, size - length, "%s%.64s=%s:%d", i ? "," : "",
+                                   p->devices[i].name, kind, i * step);
+    return to;
+}
+
+static int diff_sides(DiffVerb *d, Side *a, Side *b, RunOptions *first, RunOptions *second)
+{
+    static char together[PROGRAM_DEVICES * 80], spread[PROGRAM_DEVICES * 80];
+    const Program *p = a->c.program;
+    bool same_map = d->other_threads || d->run.no_fuse;
+    if (!first->map)
+        first->map = map_text(p, 0, together, sizeof together);
+    second->map = d->other_map ? d->other_map : same_map ? first->map : map_text(p, 1, spread, sizeof spread);
+    second->threads = d->other_threads ? d->other_threads : d->run.threads;
+    int code = open_side(a, first);
+    if (code == EXIT_OK)
+        code = compile_side(b, second);
+    if (code == EXIT_OK)
+        code = open_side(b, second);
+    return code == EXIT_OK ? run_both(d, a, b) : code;
 }
 
 static int diff_files(DiffVerb *d)
 {
     static Side a, b;
-    char map[PROGRAM_DEVICES * 80];
     RunOptions first = d->run, second = d->run;
     first.no_fuse = false;
-    int code = open_side(&a, &first);
-    if (code == EXIT_OK) {
-        apart(a.c.program, map, sizeof map);
-        bool same_map = d->other_threads || d->run.no_fuse;
-        second.map = d->other_map ? d->other_map : same_map ? d->run.map : map;
-        second.threads = d->other_threads ? d->other_threads : d->run.threads;
-        code = open_side(&b, &second);
-        if (code == EXIT_OK)
-            code = run_both(d, &a, &b);
-        close_side(&b);
-    }
-    close_side(&a);
-    return code;
+    int code = compile_side(&a, &first);
+    if (code == EXIT_OK)
+        code = diff_sides(d, &a, &b, &first, &second);
+    code = close_side(&b, &second, code);
+    return close_side(&a, &first, code);
 }
 
 // `--map A --map B`: the second is the other run's.
@@ -177,6 +192,7 @@ int verb_diff(int argc, char **argv)
         WITH_NET(&d.run.net), WITH_TARGET(&d.run.target),
         WITH_PRECISION(&d.run.precision), WITH_BATCH(&d.run.batch),
         WITH_SET(&d.run.set), WITH_SEED(&d.run.seed), WITH_MAP(&d.run.map), WITH_THREADS(&d.run.threads),
+        WITH_GPUS(d.run),
         { "other-map", OPTION_TEXT, &d.other_map, "A=D,...", "map of the second run (or give --map twice)",
           "every device on a group of its own" },
         { "other-threads", OPTION_THREADS, &d.other_threads, "N", "threads of the second run", "the same" },

@@ -35,7 +35,7 @@ typedef struct {
 #define WITH_NET(v)     { "net", OPTION_TEXT, v, "NAME", "which net of the file", \
                           "the one that `train` names" }
 #define WITH_TARGET(v)  { "target", OPTION_TEXT, v, "TARGET", \
-                          "cpu:sse2|avx2|avx512|neon, cuda:sm_80|86|89|90a[:fp32|bf16]", \
+                          "cpu:sse2|avx2|avx512|neon, cuda[:sm_80|86|89|90a][:fp32|bf16]", \
                           "this machine's best" }
 #define WITH_PRECISION(v) { "precision", OPTION_TEXT, v, "WORD", \
                           "what GPUs multiply in: fp32, tf32 or bf16", \
@@ -51,6 +51,13 @@ typedef struct {
                           "NAME: another data section of the file", "the file's" }
 #define WITH_MAP(v)     { "map", OPTION_TEXT, v, "A=D,...", "which logical device runs where", \
                           "all on cpu" }
+#define WITH_GPUS(o) \
+    { "virtual-gpus", OPTION_COUNT, &(o).virtual_gpus, "N", "run CUDA on so many virtual GPUs", "none" }, \
+    { "check", OPTION_FLAG, &(o).check, NULL, "GPUs: watch memory and order; name the launch of a fault", \
+      "off" }, \
+    { "vgpu-seed", OPTION_COUNT, &(o).vgpu_seed, "S", "in which order virtual GPUs do what may be done in " \
+      "any", "0" }, \
+    { "no-graphs", OPTION_FLAG, &(o).no_graphs, NULL, "GPUs: enqueue every step anew", "off" }
 #define WITH_THREADS(v) { "threads", OPTION_THREADS, v, "N", "threads to compute with", "all cores" }
 #define WITH_FILE_SEED(v) { "seed", OPTION_COUNT, v, "N", "seed of all random numbers", "the file's, else 1" }
 #define WITH_SEED(v)    { "seed", OPTION_COUNT, v, "N", "seed of all random numbers", "1" }

@@ -127,8 +127,7 @@ static int predict_with(Compilation *c, Predict *p)
     free(room.there);
     data_close(&data);
     checkpoint_data_free(&p->from);
-    session_close(s);
-    return code;
+    return run_close(s, &p->run, code);
 }
 
 int verb_predict(int argc, char **argv)
@@ -138,7 +137,7 @@ int verb_predict(int argc, char **argv)
         SHOW_COLOUR(&p.run.colour), WITH_NET(&p.run.net), WITH_TARGET(&p.run.target),
         WITH_PRECISION(&p.run.precision),
         { "batch", OPTION_BATCH, &p.run.batch, "N", "images at a time", "1" },
-        WITH_SET(&p.run.set), WITH_MAP(&p.run.map), WITH_THREADS(&p.run.threads),
+        WITH_SET(&p.run.set), WITH_MAP(&p.run.map), WITH_THREADS(&p.run.threads), WITH_GPUS(p.run),
         { "best", OPTION_NUMBER, &p.best, "N", "classes a line", "5" },
     };
     Usage usage = { .verb = "predict", .operands = "FILE.net WEIGHTS.safetensors IMAGE...", .least = 3,

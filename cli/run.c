@@ -1,5 +1,6 @@
 // What verbs that run a net share.
 #include "cli/run.h"
+#include "cli/gpus.h"
 #include "base/text.h"
 #include <errno.h>
 #include <limits.h>
@@ -19,9 +20,15 @@ static int check_map(const Compilation *c, const RunOptions *o)
 
 int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
 {
+    char room[GPUS_TARGET];
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
-                               .target = o->target, .precision = o->precision, .plan = o->plan,
-                               .override = o->override, .no_fuse = o->no_fuse, .modes = modes };
+                               .precision = o->precision, .plan = o->plan, .override = o->override,
+                               .no_fuse = o->no_fuse, .modes = modes };
+    int code = gpus_choose(o, room, &options.target);
+    if (code != EXIT_OK)
+        return code;
+    // So that an access beside a tensor hits nothing else that is in use.
+    options.no_memory_reuse = o->no_memory_reuse || (o->check && o->virtual_gpus);
     options.front.data = o->data.section;
     bool made = compile_file(c, &options, o->path);
     diag_print(&c->diag, stderr, options_colour(o->colour, stderr));
@@ -36,11 +43,24 @@ int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
 Session *run_open(const Compilation *c, const RunOptions *o)
 {
     char err[SESSION_ERROR];
-    SessionOptions options = { .map = o->map, .threads = (int)o->threads, .seed = (uint64_t)o->seed };
+    SessionOptions options = { .map = o->map, .threads = (int)o->threads, .seed = (uint64_t)o->seed,
+                               .no_graphs = o->no_graphs, .one_by_one = o->check && !o->virtual_gpus };
     Session *s = session_open(c->program, &options, err);
     if (!s)
         fprintf(stderr, "cleave: %s\n", err);
     return s;
+}
+
+int run_close(Session *s, const RunOptions *o, int code)
+{
+    char err[SESSION_ERROR];
+    bool failed = s && session_device_class(s)->has_failed(session_device(s));
+    if (s && o->check && !failed && !session_check_guards(s, err)) {
+        fprintf(stderr, "cleave: %s\n", err);
+        code = code == EXIT_OK ? EXIT_RUN : code;
+    }
+    session_close(s);
+    return gpus_end(o, failed && code == EXIT_RUN ? EXIT_MACHINE : code);
 }
 
 void run_refuse(Compilation *c, const Refused *no, const char *colour)

@@ -9,15 +9,17 @@
 
 typedef struct {
     const char *path, *net, *target, *precision, *plan, *override, *map, *colour;
-    int64_t     batch, seed, threads;
+    int64_t     batch, seed, threads, virtual_gpus, vgpu_seed;
     Pairs       set, data;
-    bool        no_fuse;
+    bool        no_fuse, no_memory_reuse, check, no_graphs;
 } RunOptions;
 
 // Compiles; prints what is wrong. EXIT_OK or the verb's exit code. Always followed by compile_close.
 int      run_compile(Compilation *c, const RunOptions *o, unsigned modes);
 // Prints why when it returns NULL.
 Session *run_open(const Compilation *c, const RunOptions *o);
+// Closes a session and returns the verb's exit code: EXIT_RUN becomes EXIT_MACHINE where the device failed.
+int      run_close(Session *s, const RunOptions *o, int code);
 // Prints what the runtime refuses in a legal file, with its fix.
 void     run_refuse(Compilation *c, const Refused *no, const char *colour);
 // Prints a fault of the data at the stage that names them.

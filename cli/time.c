@@ -12,6 +12,7 @@ typedef struct { RunOptions run; int64_t steps; bool json; } TimeVerb;
 
 typedef struct {
     int     threads;
+    bool    on_gpus;           // whose limits are not measured: peak and bandwidth are 0
     CpuPeak peak;
     double  bandwidth;         // bytes a second, read and written, of one thread
     double *step;              // seconds, by step
@@ -86,11 +87,32 @@ static bool measure(Times *t, Session *s, int q, int64_t steps, uint64_t seed, c
     return good;
 }
 
+static void print_gpu_launch(const TimeVerb *v, const Launch *l, double seconds, bool is_first)
+{
+    double flops = seconds > 0 ? (double)l->flops / seconds : 0;
+    double bytes = seconds > 0 ? (double)l->bytes / seconds : 0;
+    if (v->json) {
+        printf("%s\n    {\"kernel\": ", is_first ? "" : ",");
+        text_print_json(stdout, l->title);
+        printf(", \"ms\": %.4f, \"flops\": %lld, \"bytes\": %lld, \"predicted_ms\": %.4f}", 1e3 * seconds,
+               (long long)l->flops, (long long)l->bytes, 1e3 * l->seconds);
+        return;
+    }
+    printf("%9.4f ms %9.1f GFLOP/s %8.1f GB/s %9.4f ms predicted  ", 1e3 * seconds, 1e-9 * flops,
+           1e-9 * bytes, 1e3 * l->seconds);
+    text_print_safe(stdout, l->title, (int)strlen(l->title));
+    putchar('\n');
+}
+
 static void print_launch(const TimeVerb *v, const Times *t, const Launch *l, double seconds, bool is_first)
 {
     double flops = seconds > 0 ? (double)l->flops / seconds : 0;       // of one thread
     double bytes = seconds > 0 ? (double)l->bytes / seconds : 0;
     double peak = t->peak.flops / t->threads;
+    if (t->on_gpus) {
+        print_gpu_launch(v, l, seconds, is_first);
+        return;
+    }
     if (v->json) {
         printf("%s\n    {\"kernel\": ", is_first ? "" : ",");
         text_print_json(stdout, l->title);
@@ -106,30 +128,41 @@ static void print_launch(const TimeVerb *v, const Times *t, const Launch *l, dou
     putchar('\n');
 }
 
+static void print_head(const TimeVerb *v, const Times *t, int batch, double step, double share)
+{
+    if (v->json && t->on_gpus)
+        printf("{\"batch\": %d, \"step_ms\": %.4f, \"images_per_second\": %.3f, \"kernels\": [",
+               batch, 1e3 * step, batch / step);
+    else if (v->json)
+        printf("{\"batch\": %d, \"threads\": %d, \"step_ms\": %.4f, \"images_per_second\": %.3f, "
+               "\"peak_gflops\": %.2f, \"peak_agrees\": %s, \"peak_share\": %.4f, \"kernels\": [", batch,
+               t->threads, 1e3 * step, batch / step, 1e-9 * t->peak.flops, t->peak.agrees ? "true" : "false",
+               share);
+    else if (!t->on_gpus)
+        printf("peak %.1f GFLOP/s on %d threads%s; copy %.1f GB/s a thread\n", 1e-9 * t->peak.flops,
+               t->threads, t->peak.agrees ? "" : " (clock and pipes disagree: a busy machine)",
+               1e-9 * t->bandwidth);
+}
+
 static void print_times(const TimeVerb *v, const Times *t, const Program *p, int q, double *room)
 {
     const Sequence *s = &p->sequences[q];
     double step = median(t->step, v->steps, 1, room), flops = 0;
     for (int l = 0; l < s->launch_count; l++)
         flops += (double)s->launches[l].flops;
-    double share = flops / step / t->peak.flops;
-    if (v->json)
-        printf("{\"batch\": %d, \"threads\": %d, \"step_ms\": %.4f, \"images_per_second\": %.3f, "
-               "\"peak_gflops\": %.2f, \"peak_agrees\": %s, \"peak_share\": %.4f, \"kernels\": [",
-               s->batch, t->threads, 1e3 * step, s->batch / step, 1e-9 * t->peak.flops,
-               t->peak.agrees ? "true" : "false", share);
-    else
-        printf("peak %.1f GFLOP/s on %d threads%s; copy %.1f GB/s a thread\n", 1e-9 * t->peak.flops,
-               t->threads, t->peak.agrees ? "" : " (clock and pipes disagree: a busy machine)",
-               1e-9 * t->bandwidth);
+    double share = t->on_gpus ? 0 : flops / step / t->peak.flops;
+    print_head(v, t, s->batch, step, share);
     for (int l = 0; l < s->launch_count; l++)
         print_launch(v, t, &s->launches[l], median(t->launch + l, v->steps, s->launch_count, room), l == 0);
-    if (v->json)
+    if (v->json) {
         printf("\n]}\n");
-    else
-        printf("step: %.2f ms, %.1f images/s at batch %d, %.1f GFLOP/s = %.1f %% of peak (median of %lld)\n",
-               1e3 * step, s->batch / step, s->batch, 1e-9 * flops / step, 100 * share,
-               (long long)v->steps);
+        return;
+    }
+    printf("step: %.2f ms, %.1f images/s at batch %d, %.1f GFLOP/s", 1e3 * step, s->batch / step, s->batch,
+           1e-9 * flops / step);
+    if (!t->on_gpus)
+        printf(" = %.1f %% of peak", 100 * share);
+    printf(" (median of %lld)\n", (long long)v->steps);
 }
 
 static int time_session(const TimeVerb *v, const Program *p, Session *s)
@@ -138,14 +171,19 @@ static int time_session(const TimeVerb *v, const Program *p, Session *s)
     char err[SESSION_ERROR] = "out of memory";
     int q = session_find_sequence(s, SEQUENCE_TRAIN, 0);
     size_t launches = (size_t)p->sequences[q].launch_count, steps = (size_t)v->steps;
-    Times t = { .threads = v->run.threads ? (int)v->run.threads
+    Times t = { .on_gpus = session_runs_on_gpus(p),
+                .threads = v->run.threads ? (int)v->run.threads
                          : sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set) };
     t.step = calloc(steps, sizeof *t.step);
     t.launch = calloc(steps * launches + 1, sizeof *t.launch);
     double *room = calloc(steps, sizeof *room);
-    bool good = t.step && t.launch && room && cpu_peak(t.threads, 0.6, &t.peak);
-    t.bandwidth = measure_bandwidth();
-    good = good && t.bandwidth > 0 && measure(&t, s, q, v->steps, (uint64_t)v->run.seed, err);
+    bool good = t.step && t.launch && room;
+    if (!t.on_gpus) {
+        good = good && cpu_peak(t.threads, 0.6, &t.peak);
+        t.bandwidth = measure_bandwidth();
+        good = good && t.bandwidth > 0;
+    }
+    good = good && measure(&t, s, q, v->steps, (uint64_t)v->run.seed, err);
     if (good)
         print_times(v, &t, p, q, room);
     else
@@ -165,6 +203,7 @@ int verb_time(int argc, char **argv)
         WITH_PRECISION(&v.run.precision), WITH_PLAN(&v.run.plan), WITH_OVERRIDE(&v.run.override),
         WITH_BATCH(&v.run.batch),
         WITH_SET(&v.run.set), WITH_SEED(&v.run.seed), WITH_MAP(&v.run.map), WITH_THREADS(&v.run.threads),
+        WITH_GPUS(v.run),
         { "steps", OPTION_NUMBER, &v.steps, "N", "steps whose median is shown", "5" },
         { "no-fuse", OPTION_FLAG, &v.run.no_fuse, NULL, "every operation in a kernel of its own", "off" },
         SHOW_JSON(&v.json), SHOW_COLOUR(&v.run.colour),
@@ -181,7 +220,8 @@ int verb_time(int argc, char **argv)
     Session *s = code == EXIT_OK ? run_open(&c, &v.run) : NULL;
     if (code == EXIT_OK)
         code = s ? time_session(&v, c.program, s) : EXIT_MACHINE;
-    session_close(s);
+    if (s)
+        code = run_close(s, &v.run, code);
     compile_close(&c);
     return code;
 }

@@ -162,8 +162,7 @@ static int train_with(Compilation *c, TrainVerb *v)
         code = end_of(end, err, v);
     }
     data_close(&data);
-    session_close(s);
-    return code;
+    return run_close(s, &v->run, code);
 }
 
 static int check_recipe(Compilation *c, TrainVerb *v)
@@ -188,7 +187,7 @@ static int check_recipe(Compilation *c, TrainVerb *v)
 #define RUN_OPTIONS(o) SHOW_COLOUR(&(o).colour), WITH_NET(&(o).net), WITH_TARGET(&(o).target), \
     WITH_PRECISION(&(o).precision), WITH_PLAN(&(o).plan), WITH_OVERRIDE(&(o).override), \
     WITH_BATCH(&(o).batch), WITH_SET(&(o).set), WITH_DATA(&(o).data), WITH_MAP(&(o).map), \
-    WITH_THREADS(&(o).threads)
+    WITH_THREADS(&(o).threads), WITH_GPUS(o)
 
 int verb_train(int argc, char **argv)
 {
@@ -251,8 +250,7 @@ static int test_with(Compilation *c, TrainVerb *v, const char *weights)
     }
     data_close(&data);
     checkpoint_data_free(&from);
-    session_close(s);
-    return code;
+    return run_close(s, &v->run, code);
 }
 
 int verb_test(int argc, char **argv)

@@ -22,6 +22,9 @@ typedef struct {
     bool       one_by_one;         // GPU: every launch is waited for, so that a fault names its launch
 } DeviceOptions;
 
+// A launch or a copy of a sequence is done: its index in its list. False ends the walk.
+typedef bool DeviceMade(void *context, bool is_copy, int index);
+
 typedef struct DeviceClass {
     const char *name;                                   // "cpu", "cuda"
     // Compiles the kernel units or takes them from the cache. NULL with `err` filled on failure.
@@ -39,9 +42,10 @@ typedef struct DeviceClass {
     bool    (*stopped)(Device *d);                      // did a loss kernel set `stop`
     // Runs one sequence to its end.
     bool    (*run)(Device *d, int sequence, char err[DEVICE_ERROR]);
-    // Runs a sequence launch by launch until one has written a value that is not finite. True:
-    // *launch and *tensor say which, or are -1 when all launches wrote finite numbers.
-    bool    (*trace)(Device *d, int sequence, int *launch, int *tensor, char err[DEVICE_ERROR]);
+    // Runs a sequence in the order of its commands, and asks `made` behind each launch and copy.
+    bool    (*walk)(Device *d, int sequence, DeviceMade *made, void *context, char err[DEVICE_ERROR]);
+    // Has a call of the device's driver failed? Nothing works from then on.
+    bool    (*has_failed)(const Device *d);
     // Bytes that crossed between logical devices since open, as really moved.
     int64_t (*copied_bytes)(const Device *d);
     // Poisons (fills with NaN) every receive buffer before each copy from now on; for tests.

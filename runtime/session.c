@@ -288,17 +288,26 @@ static bool read_result(Session *s, int sequence, SessionResult *r, char *err)
     return true;
 }
 
-bool session_run(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
-                 SessionResult *result, char *err)
+// Everything that a run of the sequence begins with.
+static bool prepare(Session *s, int sequence, const float *const *inputs, const int32_t *labels, char *err)
 {
-    if (sequence < 0 || sequence >= s->program->sequence_count)
-        return fail(err, "%s", "there is no such sequence in the program");
     const Sequence *q = &s->program->sequences[sequence];
     StepState state = { .seed = s->seed, .step = s->step, .images = count_images(q, labels) };
     s->class->enter(s->device, sequence);
     if (!write_inputs(s, q, inputs, labels, err))
         return false;
     s->class->set_state(s->device, &state, s->rates);
+    return true;
+}
+
+bool session_run(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
+                 SessionResult *result, char *err)
+{
+    if (sequence < 0 || sequence >= s->program->sequence_count)
+        return fail(err, "%s", "there is no such sequence in the program");
+    const Sequence *q = &s->program->sequences[sequence];
+    if (!prepare(s, sequence, inputs, labels, err))
+        return false;
     s->has_run = true;
     if (!s->class->run(s->device, sequence, err))
         return false;
@@ -306,7 +315,7 @@ bool session_run(Session *s, int sequence, const float *const *inputs, const int
         s->step++;
     if (!result)
         return true;
-    *result = (SessionResult){ .images = state.images };
+    *result = (SessionResult){ .images = count_images(q, labels) };
     return read_result(s, sequence, result, err);
 }
 
@@ -345,27 +354,79 @@ static const char *bad_input(const Sequence *q, const float *const *inputs)
     return NULL;
 }
 
+// What a walk looks for: the first launch that wrote a value that is not finite.
+typedef struct {
+    Session *s;
+    int      sequence, launch, tensor;         // -1: not found yet
+    char    *err;
+    bool     failed;
+} Search;
+
+static bool is_finite(Search *f, int tensor, bool *finite)
+{
+    const Program *p = f->s->program;
+    const Tensor *t = &p->tensors[tensor];
+    BufferRole role = p->buffers[t->buffer].role;
+    *finite = true;
+    if (t->is_bytes || role == BUFFER_STATE || role == BUFFER_LABEL)
+        return true;
+    int64_t count = shape_count(t->shape);
+    float *dense = malloc((size_t)count * sizeof *dense);
+    if (!dense)
+        return fail(f->err, "%s", "out of memory");
+    bool good = f->s->class->read(f->s->device, tensor, dense, f->err);
+    *finite = !good || all_finite(dense, count);
+    free(dense);
+    return good;
+}
+
+static bool look_at_launch(void *context, bool is_copy, int index)
+{
+    Search *f = context;
+    if (is_copy)
+        return true;
+    const Launch *l = &f->s->program->sequences[f->sequence].launches[index];
+    for (int i = l->tensor_count - l->writes; i < l->tensor_count; i++) {
+        bool finite;
+        if (!is_finite(f, l->tensors[i], &finite)) {
+            f->failed = true;
+            return false;
+        }
+        if (!finite) {
+            f->launch = index;
+            f->tensor = l->tensors[i];
+            return false;
+        }
+    }
+    return true;
+}
+
 bool session_trace(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
                    SessionTrace *trace, char *err)
 {
     const Program *p = s->program;
     const Sequence *q = &p->sequences[sequence];
-    StepState state = { .seed = s->seed, .step = s->step, .images = count_images(q, labels) };
-    int param = session_bad_param(s), launch, tensor;
+    int param = session_bad_param(s);
     *trace = (SessionTrace){ .what = bad_input(q, inputs) };
     if (!trace->what && param >= 0)
         *trace = (SessionTrace){ .what = p->params[param].name, .is_param = true };
     if (trace->what)
         return true;
-    s->class->enter(s->device, sequence);
-    if (!write_inputs(s, q, inputs, labels, err))
+    Search f = { s, sequence, -1, -1, err, false };
+    if (!prepare(s, sequence, inputs, labels, err)
+        || !s->class->walk(s->device, sequence, look_at_launch, &f, err) || f.failed)
         return false;
-    s->class->set_state(s->device, &state, s->rates);
-    if (!s->class->trace(s->device, sequence, &launch, &tensor, err))
-        return false;
-    if (tensor >= 0)
-        *trace = (SessionTrace){ .what = p->tensors[tensor].name, .launch = &q->launches[launch] };
+    if (f.tensor >= 0)
+        *trace = (SessionTrace){ .what = p->tensors[f.tensor].name, .launch = &q->launches[f.launch] };
     return true;
+}
+
+bool session_walk(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
+                  DeviceMade *made, void *context, char *err)
+{
+    s->has_run = true;
+    return prepare(s, sequence, inputs, labels, err)
+        && s->class->walk(s->device, sequence, made, context, err);
 }
 
 int session_find_output(const Session *s, int sequence, const char *name)

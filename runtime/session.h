@@ -89,6 +89,10 @@ typedef struct {
 // is made. For a run that was stopped: nothing is applied before the fault is found.
 bool session_trace(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
                    SessionTrace *trace, char *err);
+// Runs a sequence launch by launch and calls `made` behind each, which may read and write tensors through
+// session_device_class(s). Does not count up the step.
+bool session_walk(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
+                  DeviceMade *made, void *context, char *err);
 // The first parameter that is not finite; -1: all are.
 int  session_bad_param(Session *s);
 // Dense values of an output port after a run: "loss", "top5", "output". Its shape is the port's.

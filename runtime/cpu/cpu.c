@@ -2,7 +2,6 @@
 // the host access to tensors, and fills the table of device.h.
 #include "runtime/cpu/exec.h"
 #include <dlfcn.h>
-#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,61 +231,20 @@ static bool cpu_read(Device *d, int tensor, float *dense, char err[DEVICE_ERROR]
     return true;
 }
 
-// --- where a value that is not finite comes from --------------------------------------------------
+// --- running --------------------------------------------------------------------------------------
 
-static bool is_finite(Device *d, int tensor, bool *finite, char *err)
-{
-    const Tensor *t = &d->program->tensors[tensor];
-    BufferRole role = d->program->buffers[t->buffer].role;
-    *finite = true;
-    if (t->is_bytes || role == BUFFER_STATE || role == BUFFER_LABEL)
-        return true;
-    int64_t count = shape_count(t->shape);
-    float *dense = malloc((size_t)count * sizeof *dense);
-    if (!dense)
-        return fail(err, "out of memory");
-    bool good = cpu_read(d, tensor, dense, err);
-    for (int64_t i = 0; good && *finite && i < count; i++)
-        *finite = isfinite(dense[i]);
-    free(dense);
-    return good;
-}
-
-// The first of what a launch writes that is not finite; *tensor is -1 when all is.
-static bool find_not_finite(Device *d, const Launch *l, int *tensor, char *err)
-{
-    *tensor = -1;
-    for (int i = l->tensor_count - l->writes; i < l->tensor_count; i++) {
-        bool finite;
-        if (!is_finite(d, l->tensors[i], &finite, err))
-            return false;
-        if (!finite) {
-            *tensor = l->tensors[i];
-            return true;
-        }
-    }
-    return true;
-}
-
-static bool cpu_trace(Device *d, int sequence, int *launch, int *tensor, char err[DEVICE_ERROR])
+static bool cpu_walk(Device *d, int sequence, DeviceMade *made, void *context, char err[DEVICE_ERROR])
 {
     const Sequence *s = &d->program->sequences[sequence];
-    *launch = *tensor = -1;
+    (void)err;
     cpu_start(d, sequence);
     for (int i = 0; i < s->command_count; i++) {
         const Command *c = &s->commands[i];
-        if (c->kind == COMMAND_COPY) {
-            cpu_step(d, c, c->first);
-            continue;
-        }
-        for (int l = c->first; l < c->first + c->count; l++) {
-            cpu_step(d, c, l);
-            if (!find_not_finite(d, &s->launches[l], tensor, err))
-                return false;
-            if (*tensor >= 0) {
-                *launch = l;
+        int count = c->kind == COMMAND_COPY ? 1 : c->count;
+        for (int k = c->first; k < c->first + count; k++) {
+            cpu_step(d, c, k);
+            if (!made(context, c->kind == COMMAND_COPY, k))
                 return true;
-            }
         }
     }
     return true;
@@ -312,6 +270,12 @@ static bool cpu_stopped(Device *d)
 static int64_t cpu_copied_bytes(const Device *d)
 {
     return atomic_load(&d->copied);
+}
+
+static bool cpu_has_failed(const Device *d)
+{
+    (void)d;
+    return false;
 }
 
 static void cpu_poison(Device *d, bool on) { d->is_poisoning = on; }
@@ -344,7 +308,8 @@ const DeviceClass device_cpu = {
     .stopped = cpu_stopped,
     .enter = cpu_enter,
     .run = cpu_run,
-    .trace = cpu_trace,
+    .walk = cpu_walk,
+    .has_failed = cpu_has_failed,
     .copied_bytes = cpu_copied_bytes,
     .poison = cpu_poison,
     .check_guards = cpu_check_guards,

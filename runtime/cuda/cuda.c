@@ -2,7 +2,6 @@
 // access to tensors, and fills the table of device.h.
 #include "runtime/cuda/exec.h"
 #include "runtime/cuda/move.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +139,13 @@ static Device *cuda_open(const Program *p, const DeviceOptions *o, char err[DEVI
     return NULL;
 }
 
+// Notes what a call of the table came to.
+static bool came_to(Device *d, bool good)
+{
+    d->has_failed |= !good;
+    return good;
+}
+
 // --- the host's view ------------------------------------------------------------------------------
 
 static bool check_tensor(const Device *d, int tensor, char *err)
@@ -151,17 +157,17 @@ static bool check_tensor(const Device *d, int tensor, char *err)
 
 static bool cuda_write(Device *d, int tensor, const float *dense, char err[DEVICE_ERROR])
 {
-    return check_tensor(d, tensor, err) && move_write(d, tensor, dense, err);
+    return check_tensor(d, tensor, err) && came_to(d, move_write(d, tensor, dense, err));
 }
 
 static bool cuda_write_labels(Device *d, int tensor, const int32_t *labels, char err[DEVICE_ERROR])
 {
-    return check_tensor(d, tensor, err) && move_write(d, tensor, labels, err);
+    return check_tensor(d, tensor, err) && came_to(d, move_write(d, tensor, labels, err));
 }
 
 static bool cuda_read(Device *d, int tensor, float *dense, char err[DEVICE_ERROR])
 {
-    return check_tensor(d, tensor, err) && move_read(d, tensor, dense, err);
+    return check_tensor(d, tensor, err) && came_to(d, move_read(d, tensor, dense, err));
 }
 
 static void cuda_enter(Device *d, int sequence)
@@ -196,68 +202,36 @@ static bool check_sequence(Device *d, int sequence, char *err)
         return false;
     }
     cuda_enter(d, sequence);
-    return !d->fault[0] || fail(err, d->fault);
+    return !d->fault[0] || came_to(d, fail(err, d->fault));
 }
 
 static bool run(Device *d, int sequence, char err[DEVICE_ERROR])
 {
-    return check_sequence(d, sequence, err) && cuda_run(d, sequence, err);
+    return check_sequence(d, sequence, err) && came_to(d, cuda_run(d, sequence, err));
 }
 
-// --- where a value that is not finite comes from --------------------------------------------------
-
-static bool is_finite(Device *d, int tensor, bool *finite, char *err)
-{
-    const Tensor *t = &d->program->tensors[tensor];
-    BufferRole role = d->program->buffers[t->buffer].role;
-    *finite = true;
-    if (t->is_bytes || role == BUFFER_STATE || role == BUFFER_LABEL)
-        return true;
-    int64_t count = shape_count(t->shape);
-    float *dense = malloc((size_t)count * sizeof *dense);
-    if (!dense)
-        return fail(err, "out of memory");
-    bool good = cuda_read(d, tensor, dense, err);
-    for (int64_t i = 0; good && *finite && i < count; i++)
-        *finite = isfinite(dense[i]);
-    free(dense);
-    return good;
-}
-
-static bool find_not_finite(Device *d, const Launch *l, int *tensor, char *err)
-{
-    *tensor = -1;
-    for (int i = l->tensor_count - l->writes; i < l->tensor_count && *tensor < 0; i++) {
-        bool finite;
-        if (!is_finite(d, l->tensors[i], &finite, err))
-            return false;
-        *tensor = finite ? -1 : l->tensors[i];
-    }
-    return true;
-}
-
-static bool trace(Device *d, int sequence, int *launch, int *tensor, char err[DEVICE_ERROR])
+static bool walk(Device *d, int sequence, DeviceMade *made, void *context, char err[DEVICE_ERROR])
 {
     const Sequence *s = &d->program->sequences[sequence];
-    *launch = *tensor = -1;
-    if (!check_sequence(d, sequence, err) || !cuda_start(d, sequence, err))
+    if (!check_sequence(d, sequence, err) || !came_to(d, cuda_start(d, sequence, err)))
         return false;
-    for (int i = 0; i < s->command_count && *tensor < 0; i++) {
+    for (int i = 0; i < s->command_count; i++) {
         const Command *c = &s->commands[i];
         int count = c->kind == COMMAND_COPY ? 1 : c->count;
-        for (int l = c->first; l < c->first + count && *tensor < 0; l++) {
-            if (!cuda_step(d, sequence, c, l, err)
-                || (c->kind != COMMAND_COPY && !find_not_finite(d, &s->launches[l], tensor, err)))
+        for (int k = c->first; k < c->first + count; k++) {
+            if (!came_to(d, cuda_step(d, sequence, c, k, err)))
                 return false;
-            *launch = *tensor >= 0 ? l : -1;
+            if (!made(context, c->kind == COMMAND_COPY, k))
+                return true;
         }
     }
     return true;
 }
 
 static int64_t copied_bytes(const Device *d) { return d->copied; }
+static bool has_failed(const Device *d) { return d->has_failed; }
 static void poison(Device *d, bool on) { d->is_poisoning = on; }
-static bool check_guards(Device *d, char err[DEVICE_ERROR]) { return cuda_guards_check(d, err); }
+static bool check_guards(Device *d, char err[DEVICE_ERROR]) { return came_to(d, cuda_guards_check(d, err)); }
 
 // --- profiles -------------------------------------------------------------------------------------
 
@@ -295,7 +269,8 @@ const DeviceClass device_cuda = {
     .stopped = cuda_stopped,
     .enter = cuda_enter,
     .run = run,
-    .trace = trace,
+    .walk = walk,
+    .has_failed = has_failed,
     .copied_bytes = copied_bytes,
     .poison = poison,
     .check_guards = check_guards,

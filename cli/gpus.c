@@ -1,0 +1,122 @@
+// Virtual GPUs are a library with the CUDA driver's interface, told by its environment what to be; it is put
+// in the driver's place before that is loaded.
+#include "cli/gpus.h"
+#include "runtime/cuda/gpus.h"
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char library[] = "libcleave-vgpu.so";
+
+// --- virtual ones -----------------------------------------------------------------------------------
+
+static bool is_there(char path[PATH_MAX], const char *folder, const char *below)
+{
+    return snprintf(path, PATH_MAX, "%s%s/%s", folder, below, library) < PATH_MAX && access(path, R_OK) == 0;
+}
+
+// CLEAVE_VGPU_LIB, else beside the program or in lib/ beside its folder; else the loader searches.
+static const char *find_library(char path[PATH_MAX])
+{
+    char folder[PATH_MAX];
+    const char *given = getenv("CLEAVE_VGPU_LIB");
+    if (given && *given)
+        return given;
+    ssize_t length = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    folder[length > 0 ? length : 0] = 0;
+    char *slash = strrchr(folder, '/');
+    if (slash) {
+        *slash = 0;
+        if (is_there(path, folder, "") || is_there(path, folder, "/../lib"))
+            return path;
+    }
+    return library;
+}
+
+static void set_number(const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    setenv(name, text, 1);
+}
+
+static int use_virtual(const RunOptions *o)
+{
+    char path[PATH_MAX];
+    if (o->target && strncmp(o->target, "cuda", 4) != 0 && strncmp(o->target, "sm_", 3) != 0) {
+        fprintf(stderr, "cleave: --virtual-gpus runs CUDA, and --target %.40s is a CPU\n", o->target);
+        return EXIT_USAGE;
+    }
+    const char *found = find_library(path);
+    if (!dlopen(found, RTLD_NOW | RTLD_LOCAL)) {
+        fprintf(stderr, "cleave: the library of virtual GPUs cannot be loaded (CLEAVE_VGPU_LIB says where it "
+                "is): %s\n", dlerror());
+        return EXIT_MACHINE;
+    }
+    setenv("CLEAVE_CUDA_LIB", found, 1);
+    set_number("VGPU_DEVICES", o->virtual_gpus);
+    set_number("VGPU_CHECK", o->check);
+    set_number("VGPU_SEED", o->vgpu_seed);
+    return EXIT_OK;
+}
+
+// --- targets ----------------------------------------------------------------------------------------
+
+// "cuda", "cuda:bf16": what the first GPU is, and the precision.
+static bool is_open(const char *target)
+{
+    return !strcmp(target, "cuda") || !strcmp(target, "cuda:tf32") || !strcmp(target, "cuda:fp32")
+        || !strcmp(target, "cuda:bf16");
+}
+
+static int ask_driver(const char *target, char room[GPUS_TARGET])
+{
+    char err[DEVICE_ERROR], arch[GPU_TARGET];
+    Gpus gpus;
+    if (!gpus_open(&gpus, err)) {
+        fprintf(stderr, "cleave: %s\n", err);
+        return EXIT_MACHINE;
+    }
+    gpu_target(&gpus.list[0], arch);
+    gpus_close(&gpus);
+    const char *precision = strchr(target, ':');
+    bool is_default = !precision || !strcmp(precision, ":tf32");
+    snprintf(room, GPUS_TARGET, "%s%.8s", arch, is_default ? "" : precision);
+    return EXIT_OK;
+}
+
+int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target)
+{
+    *target = o->target;
+    if (!o->virtual_gpus && o->vgpu_seed) {
+        fprintf(stderr, "cleave: --vgpu-seed is of virtual GPUs: give --virtual-gpus N, too\n");
+        return EXIT_USAGE;
+    }
+    if (o->virtual_gpus) {
+        int code = use_virtual(o);
+        if (code != EXIT_OK)
+            return code;
+        *target = o->target ? o->target : "cuda";
+    }
+    if (!*target || !is_open(*target))
+        return EXIT_OK;
+    int code = ask_driver(*target, room);
+    *target = room;
+    return code;
+}
+
+int gpus_end(const RunOptions *o, int code)
+{
+    const char *path = getenv("CLEAVE_CUDA_LIB");
+    void *at = o->virtual_gpus && path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : NULL;
+    int (*count)(void) = NULL;
+    void *symbol = at ? dlsym(at, "vgpuReportCount") : NULL;
+    memcpy(&count, &symbol, sizeof symbol);
+    int reports = count ? count() : 0;
+    if (o->virtual_gpus && o->check && count)
+        fprintf(stderr, "cleave: the virtual GPUs reported %d fault%s\n", reports, reports == 1 ? "" : "s");
+    if (at)
+        dlclose(at);
+    return reports && code == EXIT_OK ? EXIT_RUN : code;
+}

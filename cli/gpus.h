@@ -1,0 +1,14 @@
+// The GPUs that a verb runs on: virtual ones, or those of the machine.
+#ifndef CLI_GPUS_H
+#define CLI_GPUS_H
+#include "cli/run.h"
+
+enum { GPUS_TARGET = 32 };
+
+// Readies what --virtual-gpus, --check, --vgpu-seed and --target ask for, before anything is compiled.
+// *target is what to compile for, which may lie in `room`; NULL: this machine's CPU. Prints what is wrong;
+// EXIT_OK or the verb's exit code.
+int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target);
+// The exit code of a verb that ran: what the virtual GPUs found makes it EXIT_RUN, and says so.
+int gpus_end(const RunOptions *o, int code);
+#endif
