@@ -40,8 +40,8 @@ INLINE void multiply(float (&sum)[4], const u32 *a, const u32 *b)
 }
 
 // TERMS terms from k on: `a` against those of the tile of B.
-INLINE void multiply_terms(float (&sum)[M_STEPS][N_STEPS][4], const u32 (&a)[M_STEPS][4], u32 tile_b, int column,
-                           int k)
+INLINE void multiply_terms(float (&sum)[M_STEPS][N_STEPS][4], const u32 (&a)[M_STEPS][4], u32 tile_b,
+                           int column, int k)
 {
     u32 b[N_STEPS / 2][4];
     UNROLL

@@ -182,7 +182,7 @@ static void check_numbers(SmallNet *s, const Case *c, Group *g, const Target *t,
 static const Case patches[] = {
     { 2, 8, 9, 16, 32, 3, 1, 1, 1, 1, NULL, NULL },
     { 3, 8, 7, 64, 128, 5, 1, 2, 1, 2, NULL, NULL },
-    { 2, 8, 11, 32, 32, 3, 1, 0, 1, 1, NULL, NULL },        // rows of outputs are shorter than those of pixels
+    { 2, 8, 11, 32, 32, 3, 1, 0, 1, 1, NULL, NULL },   // rows of outputs are shorter than those of pixels
     { 2, 8, 10, 32, 48, 3, 1, 2, 2, 1, NULL, NULL },
     { 2, 8, 6, 32, 64, 2, 1, 1, 1, 1, NULL, NULL },         // more outputs than pixels
 };
