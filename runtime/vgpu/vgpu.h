@@ -40,12 +40,37 @@ void        vgpu_memory_remove(VgpuMemory *m, const void *at);
 bool        vgpu_memory_forget(VgpuMemory *m, const void *at, size_t bytes);
 void        vgpu_memory_know(VgpuMemory *m, const void *at, size_t bytes);
 
+// Memory of several owners, devices say: owner 0 has what is added. Only what is shown may be touched.
+void        vgpu_memory_own(VgpuMemory *m, const void *at, int owner);
+void        vgpu_memory_show(VgpuMemory *m, unsigned owners);             // a bit for each
+
+// Operations of several queues that share a memory and need not run one after the other, in whatever
+// order they are run here. A clock says what is done when something begins: of each queue how many.
+enum { VGPU_QUEUES = 64 };
+typedef struct { uint32_t done[VGPU_QUEUES]; } VgpuClock;
+
+// From here on accesses are those of operation number clock->done[queue] of a queue, called `name`, which
+// begins when all others in `clock` have ended. Without this, launches run one after the other.
+bool        vgpu_memory_begin(VgpuMemory *m, int queue, const VgpuClock *clock, const char *name);
+// The operation is not a kernel but, say, a copy: it reads or writes bytes, which are within one allocation,
+// and have values when written. What was found is added to `r`. False: beside every allocation.
+typedef struct VgpuReports VgpuReports;
+bool        vgpu_memory_touch(VgpuMemory *m, const void *at, size_t bytes, bool write, VgpuReports *r);
+// It needs the values of these: false, and reported, when there are none.
+bool        vgpu_memory_need(VgpuMemory *m, const void *at, size_t bytes, VgpuReports *r);
+// What was copied has values where the source has them.
+void        vgpu_memory_copied(VgpuMemory *m, const void *to, const void *from, size_t bytes);
+// Whatever begins from here on has `known` in its clock: what is in it need not be remembered.
+void        vgpu_memory_settle(VgpuMemory *m, const VgpuClock *known);
+void        vgpu_memory_unload(VgpuMemory *m, const VgpuModule *module);  // before it is closed
+
 typedef enum {
     VGPU_OUT_OF_BOUNDS,                // beside every allocation, shared array or local array
     VGPU_MISALIGNED,                   // an address that is no multiple of the access
     VGPU_UNINITIALISED,                // memory is read before it is written
     VGPU_NOT_WAITED,                   // ... before the cp.async that writes it was waited for
     VGPU_RACE,                         // two accesses, one of them a write, that no barrier orders
+    VGPU_STREAM_RACE,                  // ... of different operations, that no wait orders
     VGPU_DIVERGENT_BARRIER,            // some threads of a warp are elsewhere
     VGPU_DEADLOCK,                     // threads wait for threads that never come
     VGPU_BAD_LANE,                     // a shuffle or vote of a lane that is not in the mask or has ended
@@ -59,6 +84,7 @@ const char *vgpu_fault_name(VgpuFault f);                // "out-of-bounds"
 typedef struct {
     VgpuFault   fault;
     const char *kernel, *file;         // names that live as long as the module; file "": no .loc
+    bool        is_kernel;             // false: a copy or its like; it has no block, thread, PTX
     int         line;
     const char *inlined_file;          // where the call of an inlined function stands; NULL: none
     int         inlined_line;
@@ -69,7 +95,7 @@ typedef struct {
     const void *where;                 // tells reports of different instructions apart
 } VgpuReport;
 
-typedef struct { VgpuReport *list; int count, capacity; } VgpuReports;   // begins as { 0 }
+struct VgpuReports { VgpuReport *list; int count, capacity; };           // begins as { 0 }
 
 void vgpu_reports_close(VgpuReports *r);
 // One line, beginning with "vgpu: " and the fault's name, without the end of line.

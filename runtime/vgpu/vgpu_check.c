@@ -33,7 +33,7 @@ static void check_shared_bytes(Warp *w, const Insn *i, int lane, uint64_t at, un
         break;
     }
     unsigned grain = b->launch->kernel->shared_grain;
-    Accessed what = { b->cells + at / grain, (int)(bytes / grain), b->first_epoch, NULL, at };
+    Accessed what = { b->cells + at / grain, (int)(bytes / grain), b->first_epoch, NULL, at, NULL };
     vgpu_race(w, i, lane, &what, access);
     if (access != ACCESS_READ)
         memset(state, access == ACCESS_COPY ? BYTE_ON_ITS_WAY : BYTE_KNOWN, bytes);
@@ -94,9 +94,12 @@ static uint8_t *locate_global(Warp *w, const Insn *i, int lane, uint64_t at, uns
     if (!m || module_holds(launch->module, host, bytes))
         return host;
     if (vgpu_memory_holds(m, at, bytes, hint)) {
+        if (!launch->how->check)
+            return host;
         unsigned grain = launch->kernel->global_grain;
-        Accessed what = { vgpu_memory_cells(m, *hint, at, grain), (int)(bytes / grain), launch->first_epoch,
-                          NULL, 0 };
+        Accessed what = { .cells = vgpu_memory_cells(m, *hint, at, &grain), .first = launch->first_epoch,
+                          .order = vgpu_memory_order(m) };
+        what.count = (int)(bytes / grain);
         what.name = vgpu_memory_name(m, *hint, at, &what.at);
         if (what.cells)
             vgpu_race(w, i, lane, &what, access);
@@ -157,7 +160,7 @@ void vgpu_arrival(Warp *w, const Insn *i, int lane, const uint8_t *to, unsigned 
         return;
     uint64_t at = (uint64_t)(to - b->shared);
     unsigned grain = b->launch->kernel->shared_grain;
-    Accessed what = { b->cells + at / grain, (int)(bytes / grain), b->first_epoch, NULL, at };
+    Accessed what = { b->cells + at / grain, (int)(bytes / grain), b->first_epoch, NULL, at, NULL };
     memset(b->shared_state + at, BYTE_KNOWN, bytes);
     vgpu_race(w, i, lane, &what, ACCESS_ARRIVAL);
 }

@@ -1,7 +1,7 @@
 // What watches memory: which host address an access goes to, whether it may, and the reports.
 #ifndef RUNTIME_VGPU_CHECK_H
 #define RUNTIME_VGPU_CHECK_H
-#include "runtime/vgpu/vgpu_warp.h"
+#include "runtime/vgpu/vgpu_order.h"
 
 // A byte of shared memory, when checked. BYTE_ON_ITS_WAY: a cp.async that was not waited for writes it.
 typedef enum { BYTE_UNKNOWN, BYTE_KNOWN, BYTE_ON_ITS_WAY } ByteState;
@@ -18,6 +18,10 @@ void vgpu_locate(Warp *w, const Insn *i, Space space, uint32_t mask, const uint6
 void vgpu_report(Warp *w, const Insn *i, int lane, VgpuFault fault, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
+// The same of a copy or its like. Reports of one place (`where`) and fault are one.
+void vgpu_report_host(VgpuReports *reports, const char *name, const void *where, VgpuFault fault,
+                      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
 // What an access touches. Events of epochs before `first` do not count.
 typedef struct {
     Cell       *cells;
@@ -25,6 +29,7 @@ typedef struct {
     uint32_t    first;
     const char *name;                  // of the allocation; NULL: shared memory
     uint64_t    at;                    // the byte in it
+    VgpuOrder  *order;                 // of the launches before this one; NULL: they have all ended
 } Accessed;
 
 // Reports when an access races with one before it, and remembers it.
@@ -34,11 +39,15 @@ void vgpu_arrival(Warp *w, const Insn *i, int lane, const uint8_t *to, unsigned 
 
 // Is [at, at + bytes) within one allocation? `hint` is an index that saves searching: where the
 // last one was found.
-bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, unsigned bytes, int *hint);
+bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, uint64_t bytes, int *hint);
+// All that a kernel may touch lies between these two.
+void vgpu_memory_bounds(const VgpuMemory *m, uint64_t *first, uint64_t *limit);
 // Of the bytes from an address on: has it no value? NULL: all of the allocation has.
 bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at);
-// The cells of an address within allocation `index`; NULL: no memory for them.
-Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned grain);
+// The cells of an address within allocation `index`, one for `grain` bytes or, if those of some access
+// before were fewer, for those; NULL: no memory for them.
+Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain);
+VgpuOrder *vgpu_memory_order(const VgpuMemory *m);       // NULL: there is none
 // Its name, and where in it an address is.
 const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64_t *offset);
 // The first epoch of a launch, and, when it has ended, the last.

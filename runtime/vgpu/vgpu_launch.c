@@ -202,6 +202,11 @@ static bool run_blocks(Launch *launch, int threads)
     if (threads > launch->blocks)
         threads = (int)launch->blocks;
     launch->first_epoch = memory ? vgpu_memory_begin_epochs(memory) : 1;
+    if (memory && vgpu_memory_order(memory))
+        vgpu_order_runs(vgpu_memory_order(memory), launch->module, launch->kernel);
+    launch->global_limit = UINT64_MAX;
+    if (launch->how->memory && !launch->how->check)
+        vgpu_memory_bounds(launch->how->memory, &launch->global_first, &launch->global_limit);
     Work work = { launch, calloc((size_t)threads, sizeof *work.blocks) };
     bool ok = work.blocks != NULL;
     for (int t = 0; ok && t < threads; t++)

@@ -9,12 +9,25 @@ typedef struct {
     char    *name;
     Cell    *cells;                    // one each `grain` bytes; NULL: not needed yet
     unsigned grain;
+    int      owner;                    // the device that has it
     bool    *unknown;                  // of each byte: there is no value; NULL: all have one
 } Allocation;
 
-struct VgpuMemory { Allocation *list; int count, capacity; uint32_t epoch; };
+struct VgpuMemory {
+    Allocation *list;
+    int         count, capacity;
+    uint32_t    epoch;
+    unsigned    shown;                 // a bit an owner: what a kernel may touch
+    VgpuOrder  *order;                 // NULL: launches are one after the other
+};
 
-VgpuMemory *vgpu_memory_open(void) { return calloc(1, sizeof(VgpuMemory)); }
+VgpuMemory *vgpu_memory_open(void)
+{
+    VgpuMemory *m = calloc(1, sizeof *m);
+    if (m)
+        m->shown = ~0u;
+    return m;
+}
 
 void vgpu_memory_close(VgpuMemory *m)
 {
@@ -26,6 +39,7 @@ void vgpu_memory_close(VgpuMemory *m)
         free(m->list[i].unknown);
     }
     free(m->list);
+    vgpu_order_close(m->order);
     free(m);
 }
 
@@ -75,26 +89,50 @@ void vgpu_memory_remove(VgpuMemory *m, const void *at)
     memmove(m->list + i, m->list + i + 1, (size_t)(m->count - i) * sizeof *m->list);
 }
 
-static bool holds(const Allocation *a, uint64_t at, unsigned bytes)
+static bool holds(const Allocation *a, uint64_t at, uint64_t bytes)
 {
     return at >= a->at && at - a->at <= a->size && a->size - (at - a->at) >= bytes;
 }
 
-bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, unsigned bytes, int *hint)
+static bool is_shown(const VgpuMemory *m, const Allocation *a) { return m->shown >> a->owner & 1; }
+
+bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, uint64_t bytes, int *hint)
 {
-    if (*hint < m->count && holds(&m->list[*hint], at, bytes))
+    if (*hint < m->count && holds(&m->list[*hint], at, bytes) && is_shown(m, &m->list[*hint]))
         return true;
     int i = count_until(m, at) - 1;
-    if (i < 0 || !holds(&m->list[i], at, bytes))
+    if (i < 0 || !holds(&m->list[i], at, bytes) || !is_shown(m, &m->list[i]))
         return false;
     *hint = i;
     return true;
 }
 
+void vgpu_memory_own(VgpuMemory *m, const void *at, int owner)
+{
+    int i = count_until(m, (uint64_t)(uintptr_t)at) - 1;
+    if (i >= 0 && m->list[i].at == (uint64_t)(uintptr_t)at)
+        m->list[i].owner = owner;
+}
+
+void vgpu_memory_show(VgpuMemory *m, unsigned owners) { m->shown = owners; }
+
+void vgpu_memory_bounds(const VgpuMemory *m, uint64_t *first, uint64_t *limit)
+{
+    *first = UINT64_MAX;
+    *limit = 0;
+    for (int i = 0; i < m->count; i++) {
+        const Allocation *a = &m->list[i];
+        if (is_shown(m, a) && a->at < *first)
+            *first = a->at;
+        if (is_shown(m, a) && a->at + a->size > *limit)
+            *limit = a->at + a->size;
+    }
+}
+
 bool vgpu_memory_forget(VgpuMemory *m, const void *at, size_t bytes)
 {
     int i = count_until(m, (uint64_t)(uintptr_t)at) - 1;
-    if (i < 0 || bytes > UINT32_MAX || !holds(&m->list[i], (uint64_t)(uintptr_t)at, (unsigned)bytes))
+    if (i < 0 || !holds(&m->list[i], (uint64_t)(uintptr_t)at, bytes))
         return false;
     Allocation *a = &m->list[i];
     if (!a->unknown)
@@ -107,7 +145,7 @@ bool vgpu_memory_forget(VgpuMemory *m, const void *at, size_t bytes)
 void vgpu_memory_know(VgpuMemory *m, const void *at, size_t bytes)
 {
     int i = count_until(m, (uint64_t)(uintptr_t)at) - 1;
-    if (i < 0 || bytes > UINT32_MAX || !holds(&m->list[i], (uint64_t)(uintptr_t)at, (unsigned)bytes))
+    if (i < 0 || !holds(&m->list[i], (uint64_t)(uintptr_t)at, bytes))
         return;
     if (m->list[i].unknown)
         memset(m->list[i].unknown + ((uint64_t)(uintptr_t)at - m->list[i].at), false, bytes);
@@ -119,15 +157,29 @@ bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at)
     return a->unknown ? a->unknown + (at - a->at) : NULL;
 }
 
-Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned grain)
+// Makes two cells, or four, of each: what was known of it is known of its parts.
+static void refine(Allocation *a, unsigned grain)
+{
+    size_t count = a->size / a->grain, parts = a->grain / grain;
+    Cell *finer = calloc(a->size / grain + 1, sizeof *finer);
+    for (size_t i = 0; finer && i < count * parts; i++)
+        finer[i] = a->cells[i / parts];
+    free(a->cells);
+    a->cells = finer;
+    a->grain = grain;
+}
+
+Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain)
 {
     Allocation *a = &m->list[index];
-    if (!a->cells || a->grain != grain) {
-        free(a->cells);
-        a->cells = calloc(a->size / grain + 1, sizeof *a->cells);
-        a->grain = grain;
+    if (!a->cells) {
+        a->grain = *grain;
+        a->cells = calloc(a->size / *grain + 1, sizeof *a->cells);
+    } else if (a->grain > *grain) {
+        refine(a, *grain);
     }
-    return a->cells ? a->cells + (at - a->at) / grain : NULL;
+    *grain = a->grain;
+    return a->cells ? a->cells + (at - a->at) / a->grain : NULL;
 }
 
 const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64_t *offset)
@@ -135,6 +187,8 @@ const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64
     *offset = at - m->list[index].at;
     return m->list[index].name;
 }
+
+VgpuOrder *vgpu_memory_order(const VgpuMemory *m) { return m->order; }
 
 uint32_t vgpu_memory_begin_epochs(VgpuMemory *m)
 {
@@ -144,11 +198,23 @@ uint32_t vgpu_memory_begin_epochs(VgpuMemory *m)
             free(m->list[i].cells);
             m->list[i].cells = NULL;
         }
+        vgpu_order_forget(m->order);
     }
     return m->epoch + 1;
 }
 
 void vgpu_memory_end_epochs(VgpuMemory *m, uint32_t last) { m->epoch = last; }
+
+bool vgpu_memory_begin(VgpuMemory *m, int queue, const VgpuClock *clock, const char *name)
+{
+    if (!m->order)
+        m->order = vgpu_order_open();
+    return m->order && vgpu_order_begin(m->order, vgpu_memory_begin_epochs(m), queue, clock, name);
+}
+
+void vgpu_memory_settle(VgpuMemory *m, const VgpuClock *known) { vgpu_order_settle(m->order, known); }
+
+void vgpu_memory_unload(VgpuMemory *m, const VgpuModule *module) { vgpu_order_unload(m->order, module); }
 
 void vgpu_memory_describe(const VgpuMemory *m, uint64_t at, char *to, size_t size)
 {

@@ -9,18 +9,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-// Who: a thread of the block, or one of these.
-enum {
-    OF_A_WARP = 0x8000,                // ... + the warp: several of its threads
-    OF_THE_BLOCK = 0xfffe,             // threads of several warps
-    OF_BLOCKS = 0xffff                 // threads of several blocks
-};
-
 static uint16_t thread_of(const Warp *w, int lane) { return (uint16_t)(w->index * LANES + lane); }
 
 static int warp_of(uint16_t who)
 {
-    return who >= OF_THE_BLOCK ? -1 : who & OF_A_WARP ? who & 0x7fff : who / LANES;
+    return who >= OF_OPERATIONS ? -1 : who & OF_A_WARP ? who & 0x7fff : who / LANES;
 }
 
 // Does a bar.warp.sync stand between an event of this warp and the access of a lane now? An event of several
@@ -32,12 +25,18 @@ static bool is_synced(const Warp *w, int lane, const Event *e)
     return w->met[lane][e->who % LANES] > e->syncs;
 }
 
-// Is all that an event stands for before the access of a lane now? `first`: older epochs do not count.
-static bool is_before(const Warp *w, int lane, const Event *e, uint32_t first)
+// Is it of another operation, or does it stand for others that this one does not follow?
+static bool is_foreign(const Event *e, const Accessed *what)
+{
+    return e->epoch < what->first || e->who == OF_OPERATIONS;
+}
+
+// Is all that an event stands for before the access of a lane now?
+static bool is_before(const Warp *w, int lane, const Event *e, const Accessed *what)
 {
     const Block *b = w->block;
-    if (e->epoch < first)
-        return true;
+    if (is_foreign(e, what))
+        return !e->epoch || !what->order || vgpu_order_is_before(what->order, e);
     if (e->who == OF_BLOCKS || e->epoch < b->first_epoch)
         return false;
     if (e->epoch < b->epoch || e->who == thread_of(w, lane))
@@ -58,13 +57,14 @@ static void describe_other(const Warp *w, const Event *e, char *to, size_t size)
                  e->who / block[0] / block[1]);
 }
 
+static const char *const verbs[] = {
+    [ACCESS_READ] = "reads", [ACCESS_WRITE] = "writes", [ACCESS_COPY] = "copies to",
+    [ACCESS_ATOMIC] = "changes",
+};
+
 static void report_race(Warp *w, const Insn *i, int lane, const Event *e, bool other_writes, Access access,
                         const Accessed *what)
 {
-    static const char *const verbs[] = {
-        [ACCESS_READ] = "reads", [ACCESS_WRITE] = "writes", [ACCESS_COPY] = "copies to",
-        [ACCESS_ATOMIC] = "changes",
-    };
     const Launch *launch = w->block->launch;
     const Place *place = &launch->module->places[launch->kernel->code[e->insn & ~ATOMIC_EVENT].place];
     while (place->in >= 0)
@@ -79,17 +79,30 @@ static void report_race(Warp *w, const Insn *i, int lane, const Event *e, bool o
                 file ? file + 1 : place->file, place->line);
 }
 
+static void report_stream_race(Warp *w, const Insn *i, int lane, const Event *e, bool other_writes,
+                               Access access, const Accessed *what)
+{
+    char who[128];
+    vgpu_order_describe(what->order, e, other_writes, who, sizeof who);
+    vgpu_report(w, i, lane, VGPU_STREAM_RACE, "%s byte %" PRIu64 " of '%.60s', which %s with no wait between",
+                verbs[access], what->at, what->name, who);
+}
+
 // True: the access of a lane races with what was before.
 static bool check_cell(Warp *w, const Insn *i, int lane, const Cell *c, Access access, const Accessed *what)
 {
-    bool both_atomic = access == ACCESS_ATOMIC && c->write.insn & ATOMIC_EVENT;
-    if (!both_atomic && !is_before(w, lane, &c->write, what->first)) {
-        report_race(w, i, lane, &c->write, true, access, what);
-        return true;
+    bool both_atomic = access == ACCESS_ATOMIC && c->write.insn & ATOMIC_EVENT, writes = true;
+    const Event *e = &c->write;
+    if (both_atomic || is_before(w, lane, e, what)) {
+        if (access == ACCESS_READ || is_before(w, lane, &c->read, what))
+            return false;
+        e = &c->read;
+        writes = false;
     }
-    if (access == ACCESS_READ || is_before(w, lane, &c->read, what->first))
-        return false;
-    report_race(w, i, lane, &c->read, false, access, what);
+    if (is_foreign(e, what))
+        report_stream_race(w, i, lane, e, writes, access, what);
+    else
+        report_race(w, i, lane, e, writes, access, what);
     return true;
 }
 
@@ -100,11 +113,17 @@ static Event event_of(const Warp *w, const Insn *i, int lane)
 }
 
 // Joins a read with those before it.
-static void record_read(const Warp *w, const Insn *i, int lane, Cell *c, uint32_t first)
+static void record_read(const Warp *w, const Insn *i, int lane, Cell *c, const Accessed *what)
 {
     const Block *b = w->block;
+    uint32_t first = what->first;
     Event new = event_of(w, i, lane), old = c->read;
-    if (old.epoch >= first && (old.epoch < b->first_epoch || old.who == OF_BLOCKS))
+    if (is_foreign(&old, what)) {
+        if (old.epoch >= first)
+            return;                                           // says it already
+        if (what->order && old.epoch && !vgpu_order_is_before(what->order, &old))
+            vgpu_order_join(what->order, &old, &new);
+    } else if (old.epoch >= first && (old.epoch < b->first_epoch || old.who == OF_BLOCKS))
         new.who = OF_BLOCKS;
     else if (old.epoch == b->epoch && old.who != new.who &&
              !(warp_of(old.who) == w->index && is_synced(w, lane, &old)))      // else the new one says it all
@@ -120,7 +139,7 @@ void vgpu_race(Warp *w, const Insn *i, int lane, const Accessed *what, Access ac
         if (!told)
             told = check_cell(w, i, lane, c, access, what);
         if (access == ACCESS_READ) {
-            record_read(w, i, lane, c, what->first);
+            record_read(w, i, lane, c, what);
         } else if (access != ACCESS_COPY) {
             c->write = event_of(w, i, lane);
             c->write.insn |= access == ACCESS_ATOMIC ? ATOMIC_EVENT : 0;

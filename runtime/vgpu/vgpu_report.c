@@ -12,7 +12,7 @@ const char *vgpu_fault_name(VgpuFault f)
         [VGPU_OUT_OF_BOUNDS] = "out-of-bounds",   [VGPU_MISALIGNED] = "misaligned",
         [VGPU_UNINITIALISED] = "uninitialised",   [VGPU_NOT_WAITED] = "not-waited",
         [VGPU_DIVERGENT_BARRIER] = "divergent-barrier", [VGPU_DEADLOCK] = "deadlock",
-        [VGPU_RACE] = "race",
+        [VGPU_RACE] = "race",                     [VGPU_STREAM_RACE] = "stream-race",
         [VGPU_BAD_LANE] = "bad-lane",
         [VGPU_NOT_ROUNDED] = "not-rounded",       [VGPU_TRAP] = "trap",
         [VGPU_TOO_LONG] = "too-long",
@@ -36,6 +36,11 @@ void vgpu_report_format(const VgpuReport *r, char to[VGPU_ERROR])
         snprintf(at, sizeof at, " %.120s:%d:", r->file, r->line);
     if (r->times > 1)
         snprintf(more, sizeof more, " (%" PRId64 " times)", r->times);
+    if (!r->is_kernel) {
+        snprintf(to, VGPU_ERROR, "vgpu: %s: %.64s %s%s", vgpu_fault_name(r->fault), r->kernel, r->message,
+                 more);
+        return;
+    }
     snprintf(to, VGPU_ERROR, "vgpu: %s:%s %.64s block %u,%u,%u thread %u,%u,%u %s%s {%s}",
              vgpu_fault_name(r->fault), at, r->kernel, r->block[0], r->block[1], r->block[2], r->thread[0],
              r->thread[1], r->thread[2], r->message, more, r->ptx);
@@ -53,6 +58,7 @@ static void copy_ptx(const char *text, char *to, int size)
 
 static void fill_place(VgpuReport *r, const Warp *w, const Insn *i, int lane)
 {
+    r->is_kernel = true;
     const Launch *launch = w->block->launch;
     const Place *place = &launch->module->places[i->place];
     r->kernel = launch->kernel->name;
@@ -72,10 +78,10 @@ static void fill_place(VgpuReport *r, const Warp *w, const Insn *i, int lane)
     copy_ptx(i->text, r->ptx, sizeof r->ptx);
 }
 
-static VgpuReport *find_report(VgpuReports *r, const Insn *i, VgpuFault fault)
+static VgpuReport *find_report(VgpuReports *r, const void *where, VgpuFault fault)
 {
     for (int k = 0; k < r->count; k++)
-        if (r->list[k].where == i && r->list[k].fault == fault)
+        if (r->list[k].where == where && r->list[k].fault == fault)
             return &r->list[k];
     return NULL;
 }
@@ -117,4 +123,23 @@ void vgpu_report(Warp *w, const Insn *i, int lane, VgpuFault fault, const char *
     if (fault == VGPU_DIVERGENT_BARRIER || fault == VGPU_DEADLOCK || fault == VGPU_TRAP ||
         fault == VGPU_TOO_LONG)
         launch->stopped = true;
+}
+
+void vgpu_report_host(VgpuReports *reports, const char *name, const void *where, VgpuFault fault,
+                      const char *fmt, ...)
+{
+    VgpuReport *r = reports ? find_report(reports, where, fault) : NULL;
+    if (r)
+        r->times++;
+    if (!reports || r || !(r = new_report(reports)))
+        return;
+    r->fault = fault;
+    r->where = where;
+    r->kernel = name;
+    r->file = "";
+    r->times = 1;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(r->message, sizeof r->message, fmt, args);
+    va_end(args);
 }

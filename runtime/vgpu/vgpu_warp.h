@@ -18,6 +18,7 @@ typedef struct {
     pthread_mutex_t   atomic_lock, report_lock;
     VgpuReports      *reports;
     uint32_t          first_epoch;
+    uint64_t          global_first, global_limit;      // where all of global memory is, when unchecked
     int64_t           found;           // times that something was reported
     _Atomic uint64_t  steps;
 } Launch;
@@ -29,6 +30,14 @@ typedef struct {
     uint16_t who, syncs;               // a thread, or several; the warp's syncs then
 } Event;
 #define ATOMIC_EVENT 0x80000000u
+
+// Event.who: a thread of the block, or one of these.
+enum {
+    OF_A_WARP = 0x8000,                // ... + the warp: several of its threads
+    OF_OPERATIONS = 0xfffd,            // those of `insn` (vgpu_order.h) besides this one
+    OF_THE_BLOCK = 0xfffe,             // threads of several warps
+    OF_BLOCKS = 0xffff                 // threads of several blocks
+};
 
 typedef struct { Event write, read; } Cell;
 

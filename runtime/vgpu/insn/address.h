@@ -23,9 +23,13 @@ static inline void locate(Warp *w, const Insn *i, Space space, uint32_t mask, co
 {
     const Launch *launch = w->block->launch;
     if (!launch->how->check && (space == SPACE_GLOBAL || space == SPACE_CONST)) {
-        for (int l = 0; l < LANES; l++)
+        u64 first = launch->global_first, limit = launch->global_limit - first, wrong = 0;
+        for (int l = 0; l < LANES; l++) {
             host[l] = (u8 *)(uintptr_t)at[l];
-        return;
+            wrong |= (u64)(at[l] - first >= limit || at[l] & (bytes - 1)) << l;
+        }
+        if (!(wrong & mask))
+            return;
     }
     if (!launch->how->check && space == SPACE_SHARED && launch->shared_bytes >= bytes) {
         u64 limit = launch->shared_bytes - bytes, wrong = 0;
