@@ -41,6 +41,8 @@ bool        vgpu_memory_forget(VgpuMemory *m, const void *at, size_t bytes);
 void        vgpu_memory_know(VgpuMemory *m, const void *at, size_t bytes);
 
 // Memory of several owners, devices say: owner 0 has what is added. Only what is shown may be touched.
+// Without checks all that lies between the first and the last of it may, but that of the last owner.
+enum { VGPU_LAST_OWNER = 31 };
 void        vgpu_memory_own(VgpuMemory *m, const void *at, int owner);
 void        vgpu_memory_show(VgpuMemory *m, unsigned owners);             // a bit for each
 
@@ -98,6 +100,7 @@ typedef struct {
 struct VgpuReports { VgpuReport *list; int count, capacity; };           // begins as { 0 }
 
 void vgpu_reports_close(VgpuReports *r);
+void vgpu_report_add(VgpuReports *r, const VgpuReport *report);          // joins those of the same place
 // One line, beginning with "vgpu: " and the fault's name, without the end of line.
 void vgpu_report_format(const VgpuReport *r, char to[VGPU_ERROR]);
 

@@ -40,7 +40,7 @@ void vgpu_arrival(Warp *w, const Insn *i, int lane, const uint8_t *to, unsigned 
 // Is [at, at + bytes) within one allocation? `hint` is an index that saves searching: where the
 // last one was found.
 bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, uint64_t bytes, int *hint);
-// All that a kernel may touch lies between these two.
+// All that a kernel may touch lies between these two, but what the last owner has.
 void vgpu_memory_bounds(const VgpuMemory *m, uint64_t *first, uint64_t *limit);
 // Of the bytes from an address on: has it no value? NULL: all of the allocation has.
 bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at);

@@ -122,10 +122,10 @@ void vgpu_memory_bounds(const VgpuMemory *m, uint64_t *first, uint64_t *limit)
     *limit = 0;
     for (int i = 0; i < m->count; i++) {
         const Allocation *a = &m->list[i];
-        if (is_shown(m, a) && a->at < *first)
-            *first = a->at;
-        if (is_shown(m, a) && a->at + a->size > *limit)
-            *limit = a->at + a->size;
+        if (!is_shown(m, a) || a->owner == VGPU_LAST_OWNER)
+            continue;
+        *first = a->at < *first ? a->at : *first;
+        *limit = a->at + a->size > *limit ? a->at + a->size : *limit;
     }
 }
 

@@ -143,3 +143,12 @@ void vgpu_report_host(VgpuReports *reports, const char *name, const void *where,
     vsnprintf(r->message, sizeof r->message, fmt, args);
     va_end(args);
 }
+
+void vgpu_report_add(VgpuReports *reports, const VgpuReport *report)
+{
+    VgpuReport *r = find_report(reports, report->where, report->fault);
+    if (r)
+        r->times += report->times;
+    else if ((r = new_report(reports)))
+        *r = *report;
+}

@@ -62,7 +62,7 @@ bool vgpu_memory_touch(VgpuMemory *m, const void *at, size_t bytes, bool write, 
     if (!find(m, at, bytes, r, &t.index))
         return false;
     uint32_t epoch = vgpu_memory_begin_epochs(m);
-    bool odd = (t.at | bytes) & 3;                            // cells are of words unless something is narrower
+    bool odd = (t.at | bytes) & 3;                            // cells are of words if they can be
     unsigned grain = odd ? (t.at | bytes) & 1 ? 1 : 2 : 4;
     Cell *cells = vgpu_memory_cells(m, t.index, t.at, &grain);
     bool told = false;

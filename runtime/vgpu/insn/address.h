@@ -26,9 +26,9 @@ static inline void locate(Warp *w, const Insn *i, Space space, uint32_t mask, co
         u64 first = launch->global_first, limit = launch->global_limit - first, wrong = 0;
         for (int l = 0; l < LANES; l++) {
             host[l] = (u8 *)(uintptr_t)at[l];
-            wrong |= (u64)(at[l] - first >= limit || at[l] & (bytes - 1)) << l;
+            wrong |= (u64)(at[l] - first >= limit) | (at[l] & (bytes - 1));
         }
-        if (!(wrong & mask))
+        if (!wrong)                                            // else perhaps only in lanes that do nothing
             return;
     }
     if (!launch->how->check && space == SPACE_SHARED && launch->shared_bytes >= bytes) {
