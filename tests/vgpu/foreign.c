@@ -1,4 +1,4 @@
-// A program that knows nothing of this project: it loads libcuda.so.1, wherever that is, and adds two vectors.
+// A program that knows nothing of this project: it loads libcuda.so.1, wherever that is, and adds vectors.
 // With `beyond` it launches one block too many for its buffers, with `unordered` it forgets to wait.
 #include <dlfcn.h>
 #include <stdint.h>
@@ -38,7 +38,8 @@ int main(int argc, char **argv)
     void *context, *module, *add, *copies, *kernels;
     Pointer a, b;
     static float one[N], two[N], sum[N];
-    int beyond = argc > 1 && !strcmp(argv[1], "beyond"), unordered = argc > 1 && !strcmp(argv[1], "unordered");
+    int beyond = argc > 1 && !strcmp(argv[1], "beyond");
+    int unordered = argc > 1 && !strcmp(argv[1], "unordered");
     for (int k = 0; k < N; k++)
         one[k] = (float)k, two[k] = 1;
     if (!(library = dlopen("libcuda.so.1", RTLD_NOW)))
@@ -56,8 +57,9 @@ int main(int argc, char **argv)
     CALL("cuMemcpyHtoDAsync_v2", (Pointer, const void *, size_t, void *), b, two, sizeof two, copies);
     if (!unordered)
         CALL("cuStreamSynchronize", (void *), copies);
-    CALL("cuLaunchKernel", (void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *,
-                            void **, void **),
+    CALL("cuLaunchKernel",
+         (void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **,
+          void **),
          add, N / 64 + (unsigned)beyond, 1, 1, 64, 1, 1, 0, kernels, (void *[]){ &a, &b }, NULL);
     CALL("cuStreamSynchronize", (void *), kernels);
     CALL("cuMemcpyDtoH_v2", (void *, Pointer, size_t), sum, a, sizeof sum);

@@ -82,8 +82,9 @@ static DriverResult planned_failure(const char *function, long count)
 
 static bool is_sticky(DriverResult r)
 {
-    return r == DRIVER_ERROR_ECC_UNCORRECTABLE || (r >= DRIVER_ERROR_ASSERT && r <= DRIVER_ERROR_LAUNCH_FAILED) ||
-           r == DRIVER_ERROR_ILLEGAL_ADDRESS || r == DRIVER_ERROR_LAUNCH_TIMEOUT;
+    return (r >= DRIVER_ERROR_ASSERT && r <= DRIVER_ERROR_LAUNCH_FAILED) ||
+           r == DRIVER_ERROR_ECC_UNCORRECTABLE || r == DRIVER_ERROR_ILLEGAL_ADDRESS ||
+           r == DRIVER_ERROR_LAUNCH_TIMEOUT;
 }
 
 Entry driver_enter(const char *function, Needs needs)

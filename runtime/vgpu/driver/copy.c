@@ -21,7 +21,8 @@ static bool is_ours(const void *at, size_t bytes, const char *what)
 
 static bool overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
 {
-    return (const uint8_t *)a < (const uint8_t *)b + b_bytes && (const uint8_t *)b < (const uint8_t *)a + a_bytes;
+    const uint8_t *first = a, *second = b;
+    return first < second + b_bytes && second < first + a_bytes;
 }
 
 // Does something that is queued touch these bytes of the host?
@@ -158,7 +159,8 @@ static DriverResult fill(DriverAddress at, uint32_t value, int width, size_t cou
         return DRIVER_ERROR_INVALID_HANDLE;
     if (!count)
         return DRIVER_SUCCESS;
-    if (at % (unsigned)width || count > SIZE_MAX / 4 || !is_ours(pointer(at), count * (size_t)width, "a fill"))
+    if (at % (unsigned)width || count > SIZE_MAX / 4 ||
+        !is_ours(pointer(at), count * (size_t)width, "a fill"))
         return DRIVER_ERROR_INVALID_VALUE;
     Work *w = driver_work(WORK_FILL);
     if (!w)

@@ -84,7 +84,13 @@ struct DriverContextData {
     DriverResult error;                // what ended it: every call returns it from then on
     Stream      *null;
 };
-struct DriverFunctionData { Module *module; char *name; VgpuKernelInfo info; unsigned dynamic_limit; Function *next; };
+struct DriverFunctionData {
+    Module        *module;
+    char          *name;
+    VgpuKernelInfo info;
+    unsigned       dynamic_limit;
+    Function      *next;
+};
 struct DriverModuleData { Object object; VgpuModule *code; Function *functions; };
 struct DriverStreamData {
     Object    object;
@@ -148,7 +154,7 @@ void driver_read_environment(void);
 // object.c
 void *driver_object(size_t size, ObjectKind kind, Context *context);     // NULL: no memory
 bool  driver_is_live(const void *object, ObjectKind kind);
-void  driver_drop(void *object);                                         // takes it out of the list and frees it
+void  driver_drop(void *object);                                         // out of the list, and frees it
 Context *driver_open_context(int device);
 void     driver_close_context(Context *c);                               // and all that is in it
 Stream  *driver_open_stream(Context *c, bool blocking);                  // NULL: too many

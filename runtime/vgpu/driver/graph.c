@@ -183,7 +183,9 @@ DriverResult cuStreamEndCapture(DriverStream stream, DriverGraph *graph)
         return DRIVER_ERROR_ILLEGAL_STATE;
     if (g->origin != s)
         return graph_refuse(s, DRIVER_ERROR_STREAM_CAPTURE_UNMATCHED);
-    DriverResult r = g->broken ? g->broken : is_joined(g) ? DRIVER_SUCCESS : DRIVER_ERROR_STREAM_CAPTURE_UNJOINED;
+    DriverResult r = g->broken;
+    if (!r && !is_joined(g))
+        r = DRIVER_ERROR_STREAM_CAPTURE_UNJOINED;
     if (r) {
         driver_close_graph(g);
         return r;
@@ -203,7 +205,9 @@ DriverResult cuStreamIsCapturing(DriverStream stream, DriverCaptureStatus *statu
     Stream *s = driver_stream(stream);
     if (!s)
         return DRIVER_ERROR_INVALID_HANDLE;
-    *status = !s->graph ? DRIVER_CAPTURE_NONE : s->graph->broken ? DRIVER_CAPTURE_INVALIDATED : DRIVER_CAPTURE_ACTIVE;
+    *status = DRIVER_CAPTURE_NONE;
+    if (s->graph)
+        *status = s->graph->broken ? DRIVER_CAPTURE_INVALIDATED : DRIVER_CAPTURE_ACTIVE;
     return DRIVER_SUCCESS;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGNMENT = 512, GUARD = 512 };                        // what lies beyond an allocation belongs to nobody
+enum { ALIGNMENT = 512, GUARD = 512 };                        // nobody has what lies behind an allocation
 
 // --- rooms of a device -----------------------------------------------------------------------------
 
@@ -120,7 +120,9 @@ static int device_of(const void *at)
 DriverResult cuMemAlloc_v2(DriverAddress *at, size_t bytes)
 {
     ENTER(NEEDS_CONTEXT);
-    return driver.captures ? graph_refuse(NULL, DRIVER_ERROR_STREAM_CAPTURE_UNSUPPORTED) : allocate(at, bytes);
+    if (driver.captures)
+        return graph_refuse(NULL, DRIVER_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    return allocate(at, bytes);
 }
 
 DriverResult cuMemFree_v2(DriverAddress at)

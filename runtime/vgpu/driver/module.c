@@ -140,10 +140,12 @@ DriverResult cuLibraryGetKernel(DriverFunction *kernel, DriverModule library, co
 
 static bool is_function(const Function *f)
 {
-    for (const Object *o = driver.objects; o; o = o->next)
-        for (const Function *g = o->kind == OBJECT_MODULE ? ((const Module *)o)->functions : NULL; g; g = g->next)
+    for (const Object *o = driver.objects; o; o = o->next) {
+        const Function *g = o->kind == OBJECT_MODULE ? ((const Module *)o)->functions : NULL;
+        for (; g; g = g->next)
             if (g == f)
                 return true;
+    }
     return false;
 }
 
@@ -188,7 +190,8 @@ DriverResult cuFuncGetAttribute(int *value, DriverFunctionAttribute attribute, D
 static bool is_legal(const Function *f, const DriverLaunchConfig *c)
 {
     const unsigned *g = c->grid, *b = c->block;
-    return g[0] && g[0] <= INT32_MAX && g[1] && g[1] <= 65535 && g[2] && g[2] <= 65535 && b[0] && b[1] && b[2] &&
+    return g[0] && g[0] <= INT32_MAX && g[1] && g[1] <= 65535 && g[2] && g[2] <= 65535 &&
+           b[0] && b[1] && b[2] &&
            b[0] <= 1024 && b[1] <= 1024 && b[2] <= 64 && b[0] * b[1] * b[2] <= f->info.max_threads &&
            c->shared_bytes <= f->dynamic_limit && c->shared_bytes + f->info.shared_bytes <= SHARED_LIMIT;
 }
@@ -219,14 +222,16 @@ static Work *kernel_work(Function *f, const DriverLaunchConfig *c, void **params
 static DriverResult launch(Function *f, const DriverLaunchConfig *c, void **params, void **extra)
 {
     Stream *s = driver_stream(c->stream);
-    if (!s || !is_function(f) || (f->module->object.context && f->module->object.context != s->object.context))
+    const Context *owner = is_function(f) ? f->module->object.context : NULL;
+    if (!s || !is_function(f) || (owner && owner != s->object.context))
         return DRIVER_ERROR_INVALID_HANDLE;
     if (extra)
         return DRIVER_ERROR_NOT_SUPPORTED;
     if ((f->info.params && !params) || !is_legal(f, c)) {
         driver_say("launch: %s: %u x %u x %u blocks of %u x %u x %u threads (at most %u), %u bytes of shared "
                    "memory (at most %u; see cuFuncSetAttribute)", f->name, c->grid[0], c->grid[1], c->grid[2],
-                   c->block[0], c->block[1], c->block[2], f->info.max_threads, c->shared_bytes, f->dynamic_limit);
+                   c->block[0], c->block[1], c->block[2], f->info.max_threads, c->shared_bytes,
+                   f->dynamic_limit);
         return DRIVER_ERROR_INVALID_VALUE;
     }
     Work *w = kernel_work(f, c, params);
@@ -243,7 +248,8 @@ DriverResult cuLaunchKernel(DriverFunction function, unsigned grid_x, unsigned g
     return launch(function, &c, params, extra);
 }
 
-DriverResult cuLaunchKernelEx(const DriverLaunchConfig *config, DriverFunction function, void **params, void **extra)
+DriverResult cuLaunchKernelEx(const DriverLaunchConfig *config, DriverFunction function, void **params,
+                              void **extra)
 {
     ENTER(NEEDS_CONTEXT);
     return config->attribute_count ? DRIVER_ERROR_NOT_SUPPORTED : launch(function, config, params, extra);

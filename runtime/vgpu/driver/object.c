@@ -25,8 +25,9 @@ void driver_drop(void *object)
     Object **link = &driver.objects;
     while (*link && *link != object)
         link = &(*link)->next;
-    if (*link)
-        *link = (*link)->next;
+    if (!*link)
+        return;
+    *link = (*link)->next;
     free(object);
 }
 
@@ -125,7 +126,8 @@ static int close_all(Context *c, ObjectKind kind)
 void driver_close_context(Context *c)
 {
     static const struct { ObjectKind kind; const char *what; } kinds[] = {
-        { OBJECT_BLAS, "cuBLAS handle(s)" }, { OBJECT_EXEC, "executable graph(s)" }, { OBJECT_GRAPH, "graph(s)" },
+        { OBJECT_BLAS, "cuBLAS handle(s)" }, { OBJECT_EXEC, "executable graph(s)" },
+        { OBJECT_GRAPH, "graph(s)" },
         { OBJECT_EVENT, "event(s)" }, { OBJECT_STREAM, "stream(s)" }, { OBJECT_MODULE, "module(s)" },
     };
     int rooms;
@@ -139,7 +141,8 @@ void driver_close_context(Context *c)
     }
     driver_free_rooms(c, &rooms, &bytes);
     if (rooms && driver.check)
-        driver_say("leak: the context of gpu%d ended with %d allocation(s), %zu bytes", c->device, rooms, bytes);
+        driver_say("leak: the context of gpu%d ended with %d allocation(s), %zu bytes", c->device, rooms,
+                   bytes);
     driver_close_stream(c->null);
     driver_drop(c);
 }

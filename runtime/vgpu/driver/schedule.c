@@ -38,7 +38,10 @@ static Stream *next_stream(const Object *after)
     return (Stream *)o;
 }
 
-static bool is_ready(const Stream *s) { return s->head && (s->head->kind != WORK_WAIT || s->head->marker->done); }
+static bool is_ready(const Stream *s)
+{
+    return s->head && (s->head->kind != WORK_WAIT || s->head->marker->done);
+}
 
 static void run_head(Stream *s)
 {

@@ -82,8 +82,8 @@ DriverResult cuStreamWaitEvent(DriverStream stream, DriverEvent event, unsigned 
         return graph_refuse(s, DRIVER_ERROR_STREAM_CAPTURE_ISOLATION);
     if (!event->marker) {
         if (driver.check)
-            driver_say("lost-event: stream %d of gpu%d waits for an event that was never recorded: for nothing",
-                       s->number, s->object.context->device);
+            driver_say("lost-event: stream %d of gpu%d waits for an event that was never recorded: for "
+                       "nothing", s->number, s->object.context->device);
         return DRIVER_SUCCESS;
     }
     return driver_follow(s, event->marker) ? DRIVER_SUCCESS : DRIVER_ERROR_OUT_OF_MEMORY;
