@@ -99,27 +99,31 @@ Context *driver_open_context(int device)
     return NULL;
 }
 
-static Object *first_of(const Context *c, ObjectKind kind)
+static void close_object(Object *o)
 {
-    for (Object *o = driver.objects; o; o = o->next)
-        if (o->kind == kind && o->context == c && (void *)o != (void *)c->null)
-            return o;
-    return NULL;
+    switch (o->kind) {
+    case OBJECT_MODULE: driver_close_module((Module *)o); break;
+    case OBJECT_STREAM: driver_close_stream((Stream *)o); break;
+    case OBJECT_EVENT:  driver_close_event((StreamEvent *)o); break;
+    case OBJECT_GRAPH:  driver_close_graph((Graph *)o); break;
+    case OBJECT_EXEC:   driver_close_exec((Exec *)o); break;
+    default:            driver_drop(o); break;
+    }
 }
 
 // Closes all of a kind; how many there were.
 static int close_all(Context *c, ObjectKind kind)
 {
     int count = 0;
-    for (Object *o; (o = first_of(c, kind)); count++)
-        switch (kind) {
-        case OBJECT_MODULE: driver_close_module((Module *)o); break;
-        case OBJECT_STREAM: driver_close_stream((Stream *)o); break;
-        case OBJECT_EVENT:  driver_close_event((StreamEvent *)o); break;
-        case OBJECT_GRAPH:  driver_close_graph((Graph *)o); break;
-        case OBJECT_EXEC:   driver_close_exec((Exec *)o); break;
-        default:            driver_drop(o); break;
+    for (Object *o = driver.objects; o;) {
+        if (o->kind != kind || o->context != c || (void *)o == (void *)c->null) {
+            o = o->next;
+            continue;
         }
+        close_object(o);
+        count++;
+        o = driver.objects;                                   // a graph takes its streams along
+    }
     return count;
 }
 
