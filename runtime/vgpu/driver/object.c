@@ -25,9 +25,8 @@ void driver_drop(void *object)
     Object **link = &driver.objects;
     while (*link && *link != object)
         link = &(*link)->next;
-    if (!*link)
-        return;
-    *link = (*link)->next;
+    if (*link)
+        *link = (*link)->next;
     free(object);
 }
 
@@ -114,15 +113,22 @@ static void close_object(Object *o)
 // Closes all of a kind; how many there were.
 static int close_all(Context *c, ObjectKind kind)
 {
+    Object *doomed = NULL, **link = &driver.objects;
     int count = 0;
-    for (Object *o = driver.objects; o;) {
+    while (*link) {
+        Object *o = *link;
         if (o->kind != kind || o->context != c || (void *)o == (void *)c->null) {
-            o = o->next;
+            link = &o->next;
             continue;
         }
-        close_object(o);
+        *link = o->next;
+        o->next = doomed;
+        doomed = o;
         count++;
-        o = driver.objects;                                   // a graph takes its streams along
+    }
+    for (Object *o = doomed, *next; o; o = next) {
+        next = o->next;
+        close_object(o);
     }
     return count;
 }
