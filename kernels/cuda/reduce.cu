@@ -1,7 +1,7 @@
 // Adds up what the SPLIT parts of a contraction have left, in their order, and finishes the result. A thread
 // makes V neighbouring columns; those behind them one sum of a row.
 // Holes: GROUPS M N SPLIT; PARTIAL: the argument; Result; add_parts.
-extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
+extern "C" __global__ void __launch_bounds__(THREADS, 8) KERNEL(PARAMETERS)
 {
     TENSORS;
     index i = ((index)blockIdx.x * THREADS + threadIdx.x) * V, count = GROUPS * M(0) * N;

@@ -57,6 +57,8 @@ says "^edited/$conv:[0-9]+:1: error\[E605\]: this text was made for another kern
 says 'here the program has: //'
 $has_nvrtc || exit 0
 run 0 compile a.net --target sm_80 --batch 2 --override edited; says ' 1 compiled,'
+says '^kernel +body +tile +threads registers +shared spills blocks +warps  held back by +us  limiter$'
+says '^k[0-9]+_conv +conv +[0-9]+x[0-9]+x[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +0 +[0-9]+ +[0-9.]+ %'
 
 # A wrong name in the body: the body's file, and the line that was edited.
 sed -i 's|^    TENSORS;.*|    TENSORS; int a = nothing_like_it;|' "edited/$conv"
