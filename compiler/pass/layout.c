@@ -237,8 +237,8 @@ static bool kind_fits(const Plan *p, const Node *user, Want want, const Node *va
     }
 }
 
-// Tensor cores take rounded numbers. Values are rounded where they are made; images and, in TF32,
-// the weights of fully connected layers by the kernel that reads them (docs/decisions.md).
+// Tensor cores take rounded numbers. Values are rounded where they are made; in TF32 images and the
+// weights of fully connected layers by the kernel that reads them (docs/decisions.md).
 static Element wanted_element(const Plan *p, const Node *user, int i, const Node *value)
 {
     bool loop_rounds = value->op == OP_INPUT || (value->op == OP_PARAM && rule_want(user, i) == WANT_DENSE);
@@ -328,6 +328,9 @@ static void fit_source(Plan *p, Node *user, int i)
         source->layout = layout_of_kind(LAYOUT_PLAIN, p->vector, &one, source->shape);
     else
         source->layout = layout_of_kind(p->layouts->kinds[want], p->vector, &one, source->shape);
+    // Who writes an image rounds it, which spares its readers a copy.
+    if (source->op == OP_INPUT && source->layout.kind == LAYOUT_NHWC && p->matrix == ELEMENT_BF16)
+        source->layout.element = ELEMENT_BF16;
 }
 
 static Pieces concat_pieces(const Node *n)

@@ -182,9 +182,10 @@ static void check_numbers(SmallNet *s, const Case *c, Group *g, const Target *t,
 static const Case patches[] = {
     { 2, 8, 9, 16, 32, 3, 1, 1, 1, 1, NULL, NULL },
     { 3, 8, 7, 64, 128, 5, 1, 2, 1, 2, NULL, NULL },
-    { 2, 8, 11, 32, 32, 3, 1, 0, 1, 1, NULL, NULL },   // rows of outputs are shorter than those of pixels
+    { 2, 8, 11, 32, 32, 3, 1, 0, 1, 1, NULL, NULL },        // rows of outputs are the shorter ones
     { 2, 8, 10, 32, 48, 3, 1, 2, 2, 1, NULL, NULL },
     { 2, 8, 6, 32, 64, 2, 1, 1, 1, 1, NULL, NULL },         // more outputs than pixels
+    { 3, 3, 19, 0, 40, 11, 4, 0, 1, 1, NULL, NULL },        // an image read in runs
 };
 
 static void check_patch(SmallNet *s, const Case *c, Group *g, const Target *t, void *with)
@@ -210,11 +211,12 @@ static void patches_agree(void **state)
         skip();
     Numbers n = { .nvrtc = &nvrtc };
     const Target *tf32 = target_find("sm_80");
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         each_contraction(&patches[i], tf32, true, check_patch, &n);
-    assert_int_equal(n.patches, 8);                  // but where windows are more than pixels
+    assert_int_equal(n.patches, 9);                  // but where windows are more than pixels
     each_contraction(&patches[1], target_with(tf32, ELEMENT_BF16), true, check_patch, &n);
-    assert_int_equal(n.patches, 10);
+    each_contraction(&patches[5], target_with(tf32, ELEMENT_BF16), true, check_patch, &n);
+    assert_int_equal(n.patches, 12);
 }
 
 static void numbers_agree(void **state)

@@ -252,8 +252,16 @@ static bool print_products(Emit *e, const Kern *k, const Contraction *c, const C
 {
     if (!head_body(e, "cuda/operands.cu"))
         return false;
+    const CudaPatch *p = &c->problem.patch;
+    if (t->patch && p->is_run) {
+        int64_t each = e->target->vector;
+        head_constant(e, "RUN_CHUNKS", p->channels / each);
+        head_constant(e, "RUNS", p->taps);
+        head_constant(e, "SKEW", patch_conflicts(p, element_bytes(e->target->matrix)) - 1);
+        head_constant(e, "PATCH_CHUNKS", (patch_lines(p, t->m) + each - 1) / each);
+        return head_body(e, "cuda/products.cu") && head_body(e, "cuda/contraction_runs.cu");
+    }
     if (t->patch) {
-        const CudaPatch *p = &c->problem.patch;
         head_constant(e, "TAPS", p->taps);
         head_constant(e, "CHANNELS", p->channels);
         head_constant(e, "PATCH_LINES", patch_lines(p, t->m));

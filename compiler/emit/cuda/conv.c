@@ -178,6 +178,21 @@ static void print_input_gradient(Emit *e, const void *of)
 
 static const Node *patch_map(const Conv *c) { return c->x->op == OP_CONV_DX ? c->y : c->x; }
 
+// Rows of taps, which stand side by side, of windows over an image.
+static CudaPatch patch_of_runs(const Conv *c)
+{
+    const Windows *w = &c->windows;
+    Strides s = strides_of(c->x);
+    int64_t columns = w->columns.at[0].outputs, rows = w->rows.at[0].outputs;
+    int64_t step = w->columns.step * s.column, down = w->rows.step * s.row;
+    if (down < columns * step || s.item < rows * down)
+        return (CudaPatch){ 0 };
+    return (CudaPatch){ .is_run = true, .taps = windows_row_taps(w), .channels = run_of(c), .step = step,
+                        .reach = (windows_row_taps(w) - 1) * w->rows.in_step * s.row + run_of(c) - 1,
+                        .columns = columns, .outputs = rows * columns, .row_gap = down - columns * step,
+                        .image_gap = s.item - rows * down };
+}
+
 // All taps of all windows, where these go from pixel to pixel of a map whose pixels stand one after the
 // other; taps 0: they do not.
 static CudaPatch patch_of(const Conv *c, int64_t channels)
@@ -186,12 +201,14 @@ static CudaPatch patch_of(const Conv *c, int64_t channels)
     Strides s = strides_of(patch_map(c));
     int64_t columns = w->columns.at[0].outputs, rows = w->rows.at[0].outputs;
     bool is_dense = s.row == w->width * s.column && s.item == w->height * s.row;
-    if (c->is_run || !is_dense || windows_classes(w) > 1 || w->rows.step > 1 || w->columns.step > 1
+    if (c->is_run)
+        return patch_of_runs(c);
+    if (!is_dense || windows_classes(w) > 1 || w->rows.step > 1 || w->columns.step > 1
         || columns > w->width || rows > w->height)
         return (CudaPatch){ 0 };
     int64_t down = (int64_t)(windows_row_taps(w) - 1) * w->rows.in_step;
     int64_t across = (int64_t)(windows_column_taps(w) - 1) * w->columns.in_step;
-    return (CudaPatch){ .taps = (int)windows_most_taps(w), .channels = channels,
+    return (CudaPatch){ .taps = (int)windows_most_taps(w), .channels = channels, .step = 1,
                         .reach = down * w->width + across, .columns = columns, .outputs = rows * columns,
                         .row_gap = w->width - columns, .image_gap = (w->height - rows) * w->width };
 }
@@ -200,6 +217,12 @@ static void print_patch(Emit *e, const Conv *c, int64_t images, int64_t channels
 {
     const Windows *w = &c->windows;
     Strides s = strides_of(patch_map(c));
+    if (c->is_run) {
+        map_windows(e, "PATCH_M", w, images, &s, 0);
+        head_constant(e, "RUN_ROW", w->rows.in_step * s.row);
+        head_constant(e, "IMAGE_CHUNKS", images * s.item / e->target->vector);
+        return;
+    }
     Strides pixels = { .item = w->height * w->width, .row = w->width, .column = 1 };
     map_windows(e, "PATCH_M", w, images, &pixels, 0);
     map_taps(e, "PATCH_TAP", w, 1, &pixels, false);

@@ -132,7 +132,8 @@ static bool is_sane(const CudaTile *t)
 // A row says nothing of windows: plan_choose sees whether the patch that it asks for can be made.
 static CudaPatch any_patch(const CudaTile *t)
 {
-    return (CudaPatch){ .taps = t->stages + 1, .channels = t->k, .columns = t->m, .outputs = t->m };
+    return (CudaPatch){ .taps = t->stages + 1, .channels = t->k, .step = 1, .columns = t->m,
+                        .outputs = t->m };
 }
 
 static bool read_row(CudaPlan *plan, Arena *arena, Diag *diag, const char *line, Span at)
@@ -222,7 +223,8 @@ const CudaTile *plan_find(const CudaPlan *plan, const Target *target, const Cuda
 
 static bool same_patch(const CudaPatch *a, const CudaPatch *b)
 {
-    return a->taps == b->taps && a->channels == b->channels && a->reach == b->reach
+    return a->is_run == b->is_run && a->taps == b->taps && a->step == b->step
+        && a->channels == b->channels && a->reach == b->reach
         && a->columns == b->columns && a->outputs == b->outputs && a->row_gap == b->row_gap
         && a->image_gap == b->image_gap;
 }

@@ -71,35 +71,46 @@ int64_t patch_lines(const CudaPatch *p, int m)
 {
     int64_t last = m - 1, rows = (last + p->columns - 1) / p->columns;
     int64_t images = (last + p->outputs - 1) / p->outputs;
-    return last + rows * p->row_gap + images * p->image_gap + p->reach + 1;
+    return last * p->step + rows * p->row_gap + images * p->image_gap + p->reach + 1;
 }
 
-// Of one of the two; a line of zeros is behind its pixels.
+// Of the only one, or of one of the two, which has a line of zeros behind its pixels.
 static int64_t patch_bytes(const CudaProblem *p, const CudaTile *t, int size)
 {
-    return size_round_up((patch_lines(&p->patch, t->m) + 1) * t->k * size, 128);
+    int64_t lines = patch_lines(&p->patch, t->m);
+    return size_round_up(p->patch.is_run ? lines * size : (lines + 1) * t->k * size, 128);
 }
 
-// What is copied for one step along k: a patch serves all taps.
+// What is copied for one step along k: a patch serves all taps of a slab, or of the window.
 static double stage_bytes(const CudaProblem *p, const CudaTile *t, int size)
 {
     double b = (double)t->n * t->k * size;
-    return b + (t->patch ? (double)patch_bytes(p, t, size) / p->patch.taps : (double)t->m * t->k * size);
+    if (t->patch)
+        return b + (p->patch.is_run ? 0 : (double)patch_bytes(p, t, size) / p->patch.taps);
+    return b + (double)t->m * t->k * size;
+}
+
+int patch_conflicts(const CudaPatch *p, int size)
+{
+    int ways = 1;
+    while (ways < 8 && p->step * size / 16 % (2 * ways) == 0)
+        ways *= 2;
+    return ways;
 }
 
 int64_t tile_shared_bytes(const Target *target, const CudaProblem *p, const CudaTile *t)
 {
     int size = element_bytes(target->matrix);
     int64_t b = t->stages * operand_bytes(t->n, t->k, p->b_along_k, size);
-    return b + (t->patch ? 2 * patch_bytes(p, t, size)
+    return b + (t->patch ? (p->patch.is_run ? 1 : 2) * patch_bytes(p, t, size)
                          : t->stages * operand_bytes(t->m, t->k, p->a_along_k, size));
 }
 
 static bool patch_is_legal(const Target *target, const CudaProblem *p, const CudaTile *t)
 {
     const CudaPatch *patch = &p->patch;
-    return target->matrix != ELEMENT_FLOAT && p->a_along_k && patch->taps > 1 && patch->taps >= t->stages - 1
-        && patch->channels % t->k == 0 && t->split == 1;
+    bool fits = patch->is_run || (patch->taps >= t->stages - 1 && patch->channels % t->k == 0);
+    return target->matrix != ELEMENT_FLOAT && p->a_along_k && patch->taps > 1 && fits && t->split == 1;
 }
 
 // Every thread copies the same number of 16-byte pieces of an operand.

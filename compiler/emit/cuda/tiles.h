@@ -8,17 +8,21 @@
 // operands stand in shared memory; split > 1: so many blocks share the terms of one tile, and
 // kernels/cuda/reduce.cu adds up what they leave.
 // With a patch, all pixels that the taps of a block see stand in shared memory for k channels, twice, and
-// only the filters come in stages (kernels/cuda/contraction_patch.cu).
+// only the filters come in stages (kernels/cuda/contraction_patch.cu); of an image that is read in runs, all
+// that they see (kernels/cuda/contraction_runs.cu).
 typedef struct { int m, n, k, warp_m, warp_n, stages, split; bool patch; } CudaTile;
 
-// What a patch needs to know of windows that go from pixel to pixel; taps 0: there is none.
+// What a patch needs to know of windows; taps 0: there is none. Distances count pixels, one row after the
+// other, of which windows go from one to the next; in an image read in runs they count elements.
 typedef struct {
+    bool    is_run;                // a tap is a whole row of taps
     int     taps;
     int64_t channels;              // of a group, padding in: the terms of a tap
-    int64_t reach;                 // from a window's first tap to its last: pixels, rows one after the other
+    int64_t step;                  // from window to window
+    int64_t reach;                 // from a window's first element to its last
     int64_t columns, outputs;      // windows of a row, of an image
-    int64_t row_gap, image_gap;    // pixels skipped from a row's last window to the next row's, from image to
-                                   // image besides
+    int64_t row_gap, image_gap;    // skipped from a row's last window to the next row's, from image to image
+                                   // besides
 } CudaPatch;
 
 // D[g][m][n] = sum over k of A[g](m, k) * B[g](n, k).
@@ -57,7 +61,10 @@ double     cuda_seconds_of_bytes(const Target *target, double bytes);
 // the best published kernels reach. The measure of a prediction.
 double     cuda_roofline_seconds(const Target *target, double flops, double bytes);
 int        tile_threads(const CudaTile *tile);
-// Pixels of the largest patch of a tile of m rows.
+// Pixels, or elements, of the largest patch of a tile of m rows.
 int64_t    patch_lines(const CudaPatch *p, int m);
+// How many of eight neighbouring windows' chunks of 16 bytes stand in one bank of shared memory as an image
+// read in runs stands.
+int        patch_conflicts(const CudaPatch *p, int size);
 int64_t    tile_shared_bytes(const Target *target, const CudaProblem *p, const CudaTile *tile);
 #endif
