@@ -53,7 +53,8 @@ int scale(const Machine *m, int stream, int to, int from, float factor)
 {
     DriverAddress a = m->buffers[to], b = m->buffers[from];
     void *params[] = { &a, &b, &factor };
-    return (int)cuLaunchKernel(m->scale, (COUNT + 127) / 128, 1, 1, 128, 1, 1, 0, m->streams[stream], params, NULL);
+    return (int)cuLaunchKernel(m->scale, (COUNT + 127) / 128, 1, 1, 128, 1, 1, 0, m->streams[stream], params,
+                               NULL);
 }
 
 static void set_environment(const char *environment)
