@@ -76,4 +76,17 @@ says '^a.net:3:[0-9]+: error: no operator "\+" matches these operands'
 says '^ +3 \| +real v1 = "a text" \+ v'
 says '^ +[|] +\^'
 says "^edited/$conv:[0-9]+: in this text"
+
+# One that compiles and is wrong: told by a comparison with the CPU.
+cat >> a.net <<'NET'
+data made { train = random(3, 1x6x6, count = 16) }
+train small on made { loss = cross_entropy  batch = 4  solver = sgd(lr = 0.01) }
+NET
+"$cleave" compile a.net --target sm_80 -o made >out.txt 2>&1 || fail 'compile -o'
+from "$conv"
+run 0 verify a.net --target sm_80 --virtual-gpus 1 --steps 1 --override edited
+sed -i 's|^    real v1 = v + |    real v1 = v * r_const(1.1f) + |' "edited/$conv"
+run 1 verify a.net --target sm_80 --virtual-gpus 1 --steps 1 --override edited
+says '^different: relu1 in step 1'
+says "^made by ${conv%.cu} "
 exit 0
