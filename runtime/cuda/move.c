@@ -6,7 +6,7 @@
 #include "runtime/side.h"
 #include <stdlib.h>
 
-enum { BLOCK = 256, STOP_WORD = 64, ROUND = 64 };
+enum { BLOCK = 256 };
 
 const char move_text[] =
     "typedef long long i64;\n"
@@ -198,10 +198,10 @@ bool move_read(Device *d, int tensor, void *dense, char *err)
 
 static int64_t stop_offset(const Tensor *t)
 {
-    return (shape_count(t->shape) * (int64_t)sizeof(float) + ROUND - 1) / ROUND * ROUND;
+    return shape_count(t->shape) * (int64_t)sizeof(float);
 }
 
-int64_t move_message_bytes(const Tensor *t) { return stop_offset(t) + STOP_WORD; }
+int64_t move_message_bytes(const Tensor *t) { return stop_offset(t) + (int64_t)sizeof(int32_t); }
 
 static Move message(const Device *d, int tensor, DriverAddress at)
 {

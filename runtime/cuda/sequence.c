@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ALIGN = 128 };                  // of messages
+
 static bool no_memory(char *err)
 {
     snprintf(err, DEVICE_ERROR, "out of memory");
@@ -74,7 +76,7 @@ static int64_t message_offset(const Program *p, const Sequence *s, int copy, int
     int64_t offset = 0;
     for (int i = 0; i < copy; i++)
         if (device_of(p, s->copies[i].from) == device || device_of(p, s->copies[i].to) == device)
-            offset += move_message_bytes(&p->tensors[s->copies[i].to]);
+            offset += (move_message_bytes(&p->tensors[s->copies[i].to]) + ALIGN - 1) / ALIGN * ALIGN;
     return offset;
 }
 

@@ -1,0 +1,162 @@
+// The child compiles, opens, runs, and writes its result into memory that it shares with the parent. It ends
+// by exit(), so that a sanitizer's word about leaks is its exit code.
+#include "reference/gpu_run.h"
+#include "compile.h"
+#include "runtime/cuda/nvrtc.h"
+#include "runtime/initial.h"
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SECONDS = 120 };
+
+bool gpu_run_possible(void)
+{
+    Nvrtc n;
+    char err[DEVICE_ERROR];
+    return nvrtc_find(&n, err);
+}
+
+// --- the child ------------------------------------------------------------------------------------
+
+static void set_number(const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    setenv(name, text, 1);
+}
+
+static void set_environment(const GpuRun *r)
+{
+    setenv("CLEAVE_CUDA_LIB", VGPU_LIBRARY, 1);
+    setenv("VGPU_CALLS", "1", 1);
+    set_number("VGPU_DEVICES", r->devices);
+    set_number("VGPU_CHECK", r->check);
+    set_number("VGPU_SEED", r->seed);
+    set_number("VGPU_MEMORY", r->memory ? r->memory : 1024);
+    set_number("VGPU_THREADS", 1);
+    if (r->fail)
+        setenv("VGPU_FAIL", r->fail, 1);
+}
+
+static uint64_t hash(uint64_t h, const void *bytes, size_t size)
+{
+    const unsigned char *b = bytes;
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ b[i]) * 0x100000001b3u;
+    return h;
+}
+
+static bool hash_params(Session *s, GpuResult *to)
+{
+    const Program *p = session_program(s);
+    to->bits = 0xcbf29ce484222325u;
+    for (int i = 0; i < p->param_count; i++) {
+        size_t size = (size_t)shape_count(p->params[i].shape) * sizeof(float);
+        float *values = malloc(size);
+        bool good = values && session_read_param(s, i, values, to->err);
+        to->bits = good ? hash(to->bits, values, size) : 0;
+        good = good && session_read_velocity(s, i, values, to->err);
+        to->bits = good ? hash(to->bits, values, size) : 0;
+        free(values);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+static bool run_steps(const GpuRun *r, Session *s, GpuResult *to)
+{
+    const Program *p = session_program(s);
+    int q = session_find_sequence(s, SEQUENCE_TRAIN, 0);
+    const Sequence *sequence = &p->sequences[q];
+    int64_t count = shape_count(sequence->inputs[0].shape);
+    ParamRates *rates = calloc((size_t)p->param_count + 1, sizeof *rates);
+    int32_t *labels = calloc((size_t)sequence->batch, sizeof *labels);
+    float *images = calloc((size_t)count, sizeof *images);
+    const float *inputs[] = { images };
+    bool good = rates && labels && images;
+    for (int i = 0; good && i < p->param_count; i++)
+        rates[i] = (ParamRates){ .lr = 0.02f, .momentum = 0.9f, .decay = 0.001f };
+    for (int i = 0; good && i < sequence->batch; i++)
+        labels[i] = i * 7 % 10;
+    if (good)
+        session_set_rates(s, rates);
+    for (int step = 0; good && step < GPU_RUN_STEPS; step++) {
+        const ProgramParam draw = { .name = "images", .fill = FILL_GAUSSIAN,
+                                    .fill_value = r->scale > 0 ? (double)r->scale : 1 };
+        SessionResult result;
+        initial_fill(&draw, (uint64_t)step, 0, count, images);
+        good = session_run(s, q, inputs, labels, &result, to->err);
+        to->steps += good;
+        to->loss[step] = result.loss / sequence->batch;
+        to->stopped[step] = good && result.stopped;
+    }
+    free(rates);
+    free(labels);
+    free(images);
+    return good;
+}
+
+static void run_child(const GpuRun *r, GpuResult *to)
+{
+    static Compilation c;
+    CompileOptions o = { .target = r->target, .modes = 1 << GRAPH_TRAIN };
+    set_environment(r);
+    if (!compile_file(&c, &o, r->path)) {
+        diag_print(&c.diag, stderr, false);
+        _exit(9);
+    }
+    Session *s = session_open(c.program, &r->options, to->err);
+    to->opened = s;
+    bool good = s && run_steps(r, s, to) && hash_params(s, to) && session_check_guards(s, to->err);
+    if (s) {
+        to->has_failed = session_device_class(s)->has_failed(session_device(s));
+        to->copied = session_copied_bytes(s);
+    }
+    to->end = good ? GPU_RUN_DONE : GPU_RUN_REFUSED;
+    session_close(s);
+    compile_close(&c);
+}
+
+// --- the parent -----------------------------------------------------------------------------------
+
+void gpu_run(const GpuRun *r, GpuResult *to)
+{
+    int flags = MAP_SHARED | MAP_ANONYMOUS, status = 0;
+    GpuResult *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, flags, -1, 0);
+    FILE *said = tmpfile();
+    assert_true(shared != MAP_FAILED && said);
+    fflush(NULL);
+    shared->end = GPU_RUN_CRASHED;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(SECONDS);
+        dup2(fileno(said), STDERR_FILENO);
+        run_child(r, shared);
+        exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    *to = *shared;
+    rewind(said);
+    to->said[fread(to->said, 1, sizeof to->said - 1, said)] = 0;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        to->end = GPU_RUN_CRASHED;
+    fclose(said);
+    munmap(shared, sizeof *shared);
+}
+
+int gpu_run_reports(const GpuResult *r)
+{
+    int reports = 0;
+    for (const char *at = r->said; (at = strstr(at, "vgpu: ")); at++)
+        reports += strncmp(at, "vgpu: calls: ", 13) != 0;
+    return reports;
+}

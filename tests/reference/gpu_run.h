@@ -1,0 +1,40 @@
+// Training steps in a process of their own, on the CPU or on virtual GPUs: the virtual library takes what it
+// is from the environment, once.
+#ifndef REFERENCE_GPU_RUN_H
+#define REFERENCE_GPU_RUN_H
+#include "runtime/session.h"
+
+enum { GPU_RUN_STEPS = 4, GPU_RUN_SAID = 8192 };
+
+typedef struct {
+    const char *path, *target;         // a .net file; "sm_80:fp32"
+    SessionOptions options;
+    int         devices;               // virtual GPUs
+    bool        check;
+    int         seed;                  // of the order in which they work
+    const char *fail;                  // "cuMemAlloc:2:2": the second call ends with code 2; NULL: none
+    int         memory;                // MiB of each GPU; 0: many
+    float       scale;                 // of the images; 0: 1
+} GpuRun;
+
+typedef enum { GPU_RUN_DONE, GPU_RUN_REFUSED, GPU_RUN_CRASHED } GpuRunEnd;
+
+typedef struct {
+    GpuRunEnd end;
+    bool      has_failed;              // the device says so
+    bool      opened;                  // the session was
+    int       steps;                   // that were run
+    double    loss[GPU_RUN_STEPS];
+    bool      stopped[GPU_RUN_STEPS];
+    uint64_t  bits;                    // of all parameters and velocities after the last step
+    int64_t   copied;                  // bytes
+    char      err[SESSION_ERROR];
+    char      said[GPU_RUN_SAID];      // standard error; VGPU_CALLS is on
+} GpuResult;
+
+// Is there an NVRTC? Without one there is nothing to run.
+bool gpu_run_possible(void);
+// Runs GPU_RUN_STEPS steps on made-up images. Fails the test when no process can be had.
+void gpu_run(const GpuRun *r, GpuResult *to);
+int  gpu_run_reports(const GpuResult *r);              // lines that report a fault
+#endif
