@@ -35,6 +35,9 @@ VgpuMemory *vgpu_memory_open(void);                      // NULL: no memory
 void        vgpu_memory_close(VgpuMemory *m);            // NULL is allowed
 bool        vgpu_memory_add(VgpuMemory *m, const void *at, size_t bytes, const char *name);
 void        vgpu_memory_remove(VgpuMemory *m, const void *at);
+// Names a part of an allocation, which may overlap others. A checked launch may touch those parts that its
+// parameters point to (to the beginning; or else into), and of that allocation nothing else.
+bool        vgpu_memory_region(VgpuMemory *m, const void *at, size_t bytes, const char *name);
 // Of bytes within one allocation: there is no value in them yet; now there is one. A kernel that reads
 // what has none is reported. Where nothing was said there are values. False: no memory.
 bool        vgpu_memory_forget(VgpuMemory *m, const void *at, size_t bytes);

@@ -47,6 +47,7 @@ bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at);
 // The cells of an address within allocation `index`, one for `grain` bytes or, if those of some access
 // before were fewer, for those; NULL: no memory for them.
 Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain);
+struct VgpuRegions *vgpu_memory_regions(const VgpuMemory *m);            // NULL: there are none
 VgpuOrder *vgpu_memory_order(const VgpuMemory *m);       // NULL: there is none
 // Its name, and where in it an address is.
 const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64_t *offset);

@@ -1,6 +1,7 @@
 // Launches: blocks dealt out to workers, the warps of a block in turn, the barrier between them.
 #include "runtime/pool.h"
 #include "runtime/vgpu/vgpu_check.h"
+#include "runtime/vgpu/vgpu_region.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,8 @@ static bool run_blocks(Launch *launch, int threads)
     launch->first_epoch = memory ? vgpu_memory_begin_epochs(memory) : 1;
     if (memory && vgpu_memory_order(memory))
         vgpu_order_runs(vgpu_memory_order(memory), launch->module, launch->kernel);
+    if (memory)
+        vgpu_regions_aim(vgpu_memory_regions(memory), launch->params, launch->kernel->param_bytes);
     launch->global_limit = UINT64_MAX;
     if (launch->how->memory && !launch->how->check)
         vgpu_memory_bounds(launch->how->memory, &launch->global_first, &launch->global_limit);
@@ -217,6 +220,8 @@ static bool run_blocks(Launch *launch, int threads)
     for (int64_t b = 0; ok && !pool && b < launch->blocks; b++)
         run_item(&work, b, &(PoolWorker){ 0, NULL });
     pool_close(pool);
+    if (memory)
+        vgpu_regions_end(vgpu_memory_regions(memory));
     if (ok && memory && work.blocks[0])
         vgpu_memory_end_epochs(memory, work.blocks[0]->epoch);
     for (int t = 0; work.blocks && t < threads; t++)

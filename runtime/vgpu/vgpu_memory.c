@@ -1,5 +1,6 @@
 // The allocations of a device, sorted by address.
 #include "runtime/vgpu/vgpu_check.h"
+#include "runtime/vgpu/vgpu_region.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct VgpuMemory {
     uint32_t    epoch;
     unsigned    shown;                 // a bit an owner: what a kernel may touch
     VgpuOrder  *order;                 // NULL: launches are one after the other
+    VgpuRegions *regions;              // NULL: none has a name
 };
 
 VgpuMemory *vgpu_memory_open(void)
@@ -40,6 +42,7 @@ void vgpu_memory_close(VgpuMemory *m)
     }
     free(m->list);
     vgpu_order_close(m->order);
+    vgpu_regions_close(m->regions);
     free(m);
 }
 
@@ -82,6 +85,7 @@ void vgpu_memory_remove(VgpuMemory *m, const void *at)
     int i = count_until(m, (uint64_t)(uintptr_t)at) - 1;
     if (i < 0 || m->list[i].at != (uint64_t)(uintptr_t)at)
         return;
+    vgpu_regions_remove(m->regions, m->list[i].at, m->list[i].size);
     free(m->list[i].name);
     free(m->list[i].cells);
     free(m->list[i].unknown);
@@ -96,16 +100,35 @@ static bool holds(const Allocation *a, uint64_t at, uint64_t bytes)
 
 static bool is_shown(const VgpuMemory *m, const Allocation *a) { return m->shown >> a->owner & 1; }
 
+// May a kernel touch it, within an allocation that is shown?
+static bool may_touch(const VgpuMemory *m, const Allocation *a, uint64_t at, uint64_t bytes)
+{
+    return is_shown(m, a) &&
+           (!vgpu_regions_apply(m->regions, a->at, a->size) || vgpu_regions_hold(m->regions, at, bytes));
+}
+
 bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, uint64_t bytes, int *hint)
 {
-    if (*hint < m->count && holds(&m->list[*hint], at, bytes) && is_shown(m, &m->list[*hint]))
+    if (*hint < m->count && holds(&m->list[*hint], at, bytes) && may_touch(m, &m->list[*hint], at, bytes))
         return true;
     int i = count_until(m, at) - 1;
-    if (i < 0 || !holds(&m->list[i], at, bytes) || !is_shown(m, &m->list[i]))
+    if (i < 0 || !holds(&m->list[i], at, bytes) || !may_touch(m, &m->list[i], at, bytes))
         return false;
     *hint = i;
     return true;
 }
+
+bool vgpu_memory_region(VgpuMemory *m, const void *at, size_t bytes, const char *name)
+{
+    int i = count_until(m, (uint64_t)(uintptr_t)at) - 1;
+    if (i < 0 || !holds(&m->list[i], (uint64_t)(uintptr_t)at, bytes))
+        return false;
+    if (!m->regions)
+        m->regions = vgpu_regions_open();
+    return m->regions && vgpu_regions_add(m->regions, (uint64_t)(uintptr_t)at, bytes, name);
+}
+
+VgpuRegions *vgpu_memory_regions(const VgpuMemory *m) { return m->regions; }
 
 void vgpu_memory_own(VgpuMemory *m, const void *at, int owner)
 {
@@ -184,6 +207,9 @@ Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain)
 
 const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64_t *offset)
 {
+    const char *name = vgpu_regions_name(m->regions, at, offset);
+    if (name)
+        return name;
     *offset = at - m->list[index].at;
     return m->list[index].name;
 }
@@ -222,6 +248,10 @@ void vgpu_memory_describe(const VgpuMemory *m, uint64_t at, char *to, size_t siz
     const Allocation *before = next > 0 ? &m->list[next - 1] : NULL;
     const Allocation *behind = next < m->count ? &m->list[next] : NULL;
     uint64_t past = before ? at - before->at : UINT64_MAX;
+    if (before && past < before->size && vgpu_regions_apply(m->regions, before->at, before->size)) {
+        vgpu_regions_describe(m->regions, at, to, size);
+        return;
+    }
     if (before && past < before->size)
         snprintf(to, size, "at byte %" PRIu64 " of the %" PRIu64 " of '%s', across its end", past,
                  before->size, before->name);

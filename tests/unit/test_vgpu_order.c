@@ -172,6 +172,32 @@ static void test_unchecked_bounds(void **state)
     assert_non_null(strstr(err, "vgpu: misaligned: copy.cu:7:"));
 }
 
+// Parts of one allocation with nothing between them.
+static void test_regions(void **state)
+{
+    Device *d = *state;
+    int arena[40] = { 0 };
+    vgpu_memory_add(d->memory, arena, sizeof arena, "arena");
+    assert_true(vgpu_memory_region(d->memory, arena, 32, "conv1"));
+    assert_true(vgpu_memory_region(d->memory, arena + 8, 24, "conv2"));
+    assert_true(vgpu_memory_region(d->memory, arena + 14, 32, "conv3"));
+    assert_true(vgpu_memory_region(d->memory, arena + 14, 64, "later"));                 // overlaps
+    assert_false(vgpu_memory_region(d->memory, arena + 39, 8, "too long"));
+    run(d, arena + 14, arena);
+    assert_int_equal(d->reports.count, 0);
+    run(d, d->b, arena + 16);                                 // into a part
+    assert_int_equal(d->reports.count, 0);
+    run(d, d->b, arena + 8);
+    expect(d, "thread 6,0,0 reads 4 bytes 0 bytes behind the end of 'conv2' (24 bytes), in 'later' (2 ");
+    d->reports.count = 0;
+    assert_true(vgpu_memory_touch(d->memory, arena, sizeof arena, true, &d->reports));   // no kernel
+    assert_int_equal(d->reports.count, 0);
+    vgpu_memory_remove(d->memory, arena);
+    vgpu_memory_add(d->memory, arena, sizeof arena, "arena");
+    run(d, d->b, arena + 8);
+    assert_int_equal(d->reports.count, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_device, close_device)
 
 int main(void)
@@ -179,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_kernels_that_nothing_orders), TEST(test_kernels_in_order), TEST(test_every_reader_counts),
         TEST(test_copies), TEST(test_values_are_copied), TEST(test_owners), TEST(test_unchecked_bounds),
+        TEST(test_regions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,37 @@ static int leave_things(void)
     return 0;
 }
 
+// Two tensors side by side in one allocation: the kernel makes 1000 floats, the first has room for 996.
+static int tensors_of_an_arena(void)
+{
+    Machine m;
+    DriverAddress arena, own;
+    if (open_machine(&m, 0))
+        return FAILED;
+    TRY(cuMemAlloc_v2(&arena, (2 * COUNT - 4) * sizeof(float)));
+    TRY((DriverResult)cleave_vgpu_region(arena, (COUNT - 4) * sizeof(float), "conv1"));
+    TRY((DriverResult)cleave_vgpu_region(arena + (COUNT - 4) * sizeof(float), COUNT * sizeof(float),
+                                         "conv2"));
+    TRY(cuMemsetD32Async(m.buffers[1], 0, COUNT, m.streams[0]));
+    own = m.buffers[0];
+    m.buffers[0] = arena + (COUNT - 4) * sizeof(float);
+    TRY(scale(&m, 0, 0, 1, 1));
+    TRY(cuStreamSynchronize(m.streams[0]));
+    m.buffers[0] = arena;
+    TRY(scale(&m, 0, 0, 1, 1));
+    WANT(cuStreamSynchronize(m.streams[0]), DRIVER_ERROR_ILLEGAL_ADDRESS);
+    m.buffers[0] = own;
+    close_machine(&m, 0);
+    return 0;
+}
+
+static void test_regions(void **state)
+{
+    (void)state;
+    expect_program(tensors_of_an_arena, "VGPU_CHECK=1", 0,
+                   "scale block 7,0,0 thread 100,0,0 writes 4 bytes 0 bytes behind the end of 'conv1' (3984 bytes), in 'conv2' (4 times)");
+}
+
 static void test_leaks(void **state)
 {
     (void)state;
@@ -324,7 +355,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ends_of_contexts), cmocka_unit_test(test_what_is_refused),
-        cmocka_unit_test(test_leaks), cmocka_unit_test(test_names), cmocka_unit_test(test_cublas),
+        cmocka_unit_test(test_leaks), cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_cublas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,6 +172,15 @@ DriverResult cuMemGetInfo_v2(size_t *unused, size_t *total)
     return DRIVER_SUCCESS;
 }
 
+// Found by its name by whoever wants reports to name the tensors of an arena, and bounds to be theirs.
+int cleave_vgpu_region(DriverAddress at, size_t bytes, const char *name);
+int cleave_vgpu_region(DriverAddress at, size_t bytes, const char *name)
+{
+    ENTER(NEEDS_INIT);
+    return vgpu_memory_region(driver.memory, (void *)(uintptr_t)at, bytes, name) ? DRIVER_SUCCESS
+                                                                                : DRIVER_ERROR_INVALID_VALUE;
+}
+
 // --- pinned memory of the host ---------------------------------------------------------------------
 
 typedef struct Pinned { struct Pinned *next; uint8_t *at; size_t bytes; } Pinned;
