@@ -231,7 +231,8 @@ static void test_regions(void **state)
 {
     (void)state;
     expect_program(tensors_of_an_arena, "VGPU_CHECK=1", 0,
-                   "scale block 7,0,0 thread 100,0,0 writes 4 bytes 0 bytes behind the end of 'conv1' (3984 bytes), in 'conv2' (4 times)");
+                   "scale block 7,0,0 thread 100,0,0 writes 4 bytes 0 bytes behind the end "
+                   "of 'conv1' (3984 bytes), in 'conv2' (4 times)");
 }
 
 static void test_leaks(void **state)

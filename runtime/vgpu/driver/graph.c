@@ -72,18 +72,26 @@ DriverResult graph_refuse(Stream *s, DriverResult error)
     return error;
 }
 
+static bool has_room(Nodes *n)
+{
+    if (n->count < n->capacity)
+        return true;
+    int capacity = n->capacity ? 2 * n->capacity : 64;
+    Node *nodes = realloc(n->nodes, (size_t)capacity * sizeof *nodes);
+    if (!nodes)
+        return false;
+    n->nodes = nodes;
+    n->capacity = capacity;
+    return true;
+}
+
 DriverResult graph_add(Stream *s, Work *w)
 {
     Graph *g = s->graph;
     Nodes *n = g->nodes;
     DriverResult r = g->broken;
-    if (!r && n->count == n->capacity) {
-        int capacity = n->capacity ? 2 * n->capacity : 64;
-        Node *nodes = realloc(n->nodes, (size_t)capacity * sizeof *nodes);
-        r = nodes ? DRIVER_SUCCESS : DRIVER_ERROR_OUT_OF_MEMORY;
-        n->nodes = nodes ? nodes : n->nodes;
-        n->capacity = nodes ? capacity : n->capacity;
-    }
+    if (!r && !has_room(n))
+        r = DRIVER_ERROR_OUT_OF_MEMORY;
     if (r) {
         driver_free_work(w);
         return r;
