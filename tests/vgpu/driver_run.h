@@ -12,6 +12,7 @@ DriverResult cuLaunchHostFunc(DriverStream stream, void (*call)(void *), void *d
 DriverResult cuGetProcAddress_v2(const char *name, void **function, int version, uint64_t flags,
                                  DriverQuery *query);
 #undef DRIVER
+int cleave_vgpu_reports(void);
 int cleave_vgpu_region(DriverAddress at, size_t bytes, const char *name);
 #define CUBLAS(symbol, params) CublasStatus symbol params;
 #include "runtime/cuda/cublas.def"

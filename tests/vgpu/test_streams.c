@@ -233,6 +233,46 @@ static int wait_for_nothing(void)
     return close_pair(&p, result);
 }
 
+static DriverResult called_back = DRIVER_SUCCESS;
+static void call_back(void *data)
+{
+    int *count = data;
+    ++*count;
+    called_back = cuCtxSynchronize();
+}
+
+static int call_the_host(void)
+{
+    Machine m;
+    int count = 0;
+    if (open_machine(&m, 0))
+        return FAILED;
+    TRY(cuLaunchHostFunc(m.streams[0], call_back, &count));
+    bool early = count;
+    TRY(cuStreamSynchronize(m.streams[0]));
+    close_machine(&m, 0);
+    return !early && count == 1 && called_back == DRIVER_ERROR_NOT_PERMITTED ? 0 : WRONG;
+}
+
+static int graph_without_its_module(void)
+{
+    Machine m;
+    DriverGraph graph;
+    DriverGraphExec exec;
+    if (open_machine(&m, 0))
+        return FAILED;
+    TRY(cuStreamBeginCapture_v2(m.streams[0], DRIVER_CAPTURE_MODE_RELAXED));
+    TRY(scale(&m, 0, 0, 1, 1));
+    TRY(cuStreamEndCapture(m.streams[0], &graph));
+    TRY(cuGraphInstantiateWithFlags(&exec, graph, 0));
+    TRY(cuModuleUnload(m.module));
+    bool refused = cuGraphLaunch(exec, m.streams[0]) == DRIVER_ERROR_INVALID_HANDLE;
+    TRY(cuGraphExecDestroy(exec));
+    TRY(cuGraphDestroy(graph));
+    close_machine(&m, 0);
+    return refused ? 0 : WRONG;
+}
+
 static int the_null_stream_orders(void)
 {
     Machine m;
@@ -255,6 +295,8 @@ static void test_the_host(void **state)
     (void)state;
     expect_program(host_is_early, "VGPU_CHECK=1", 0, "vgpu: host-race: a copy on stream 1 of gpu0: the host");
     expect_program(wait_for_nothing, "VGPU_CHECK=1", 0, "vgpu: lost-event: stream 1 of gpu0 waits for an");
+    expect_program(call_the_host, "VGPU_CHECK=1", 0, NULL);
+    expect_program(graph_without_its_module, "VGPU_CHECK=1", 0, NULL);
     for (int seed = 0; seed < 3; seed++) {
         char environment[64];
         snprintf(environment, sizeof environment, "VGPU_CHECK=1 VGPU_SEED=%d", seed);

@@ -13,11 +13,14 @@ typedef struct { char name[48]; long count; } Called;
 
 Driver driver;
 _Thread_local Context *current_context;
+_Thread_local bool driver_calls_host;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Called called[MOST_FUNCTIONS];
 static int called_count;
 
 // --- what is printed -------------------------------------------------------------------------------
+
+static int reported;                                          // lines that tell of a fault
 
 static void write_line(const char *text)
 {
@@ -35,6 +38,7 @@ void driver_say(const char *fmt, ...)
     vsnprintf(text + 6, sizeof text - 6, fmt, args);
     va_end(args);
     write_line(text);
+    reported++;
 }
 
 void driver_print_reports(void)
@@ -43,7 +47,18 @@ void driver_print_reports(void)
     for (; driver.printed < driver.reports.count; driver.printed++) {
         vgpu_report_format(&driver.reports.list[driver.printed], text);
         write_line(text);
+        reported++;
     }
+}
+
+// Found by its name by whoever wants to end with an error when there was one.
+int cleave_vgpu_reports(void);
+int cleave_vgpu_reports(void)
+{
+    pthread_mutex_lock(&lock);
+    int count = reported;
+    pthread_mutex_unlock(&lock);
+    return count;
 }
 
 // --- calls -----------------------------------------------------------------------------------------
@@ -89,9 +104,11 @@ static bool is_sticky(DriverResult r)
 
 Entry driver_enter(const char *function, Needs needs)
 {
+    if (driver_calls_host)                                    // what a stream calls may not call back
+        return (Entry){ DRIVER_ERROR_NOT_PERMITTED, false };
     pthread_mutex_lock(&lock);
     DriverResult planned = planned_failure(function, count_call(function));
-    Entry e = { planned };
+    Entry e = { planned, true };
     bool live = current_context && driver_is_live(current_context, OBJECT_CONTEXT);
     if (planned) {
         if (is_sticky(e.result) && live && strncmp(function, "cublas", 6) != 0)
@@ -109,7 +126,8 @@ Entry driver_enter(const char *function, Needs needs)
 
 void driver_leave(Entry *e)
 {
-    (void)e;
+    if (!e->is_locked)
+        return;
     driver_print_reports();
     pthread_mutex_unlock(&lock);
 }

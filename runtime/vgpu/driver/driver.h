@@ -137,9 +137,10 @@ typedef struct {
 } Driver;
 extern Driver driver;
 extern _Thread_local Context *current_context;
+extern _Thread_local bool driver_calls_host;             // a stream's call of a function of the host runs
 
 // call.c. Every entry point begins with ENTER, which returns from it when it is not to be done.
-typedef struct { DriverResult result; } Entry;
+typedef struct { DriverResult result; bool is_locked; } Entry;
 typedef enum { NEEDS_NOTHING, NEEDS_INIT, NEEDS_CONTEXT } Needs;
 Entry driver_enter(const char *function, Needs needs);
 void  driver_leave(Entry *e);
@@ -189,6 +190,8 @@ bool  driver_reserve_memory(void);
 bool  driver_is_pinned(const void *at, size_t bytes);
 void  driver_free_room(int device, void *at);
 void  driver_free_rooms(Context *c, int *count, size_t *bytes);
+
+bool  driver_is_function(const Function *f);                             // module.c
 
 // graph.c
 DriverResult graph_add(Stream *s, Work *w);

@@ -249,7 +249,8 @@ DriverResult cuGraphInstantiateWithFlags(DriverGraphExec *exec, DriverGraph grap
 
 static Work *clone(const Work *w)
 {
-    Work *new = driver_work(w->kind);
+    bool is_gone = w->kind == WORK_KERNEL && !driver_is_function(w->u.kernel.function);
+    Work *new = is_gone ? NULL : driver_work(w->kind);
     if (!new)
         return NULL;
     new->u = w->u;
@@ -331,7 +332,7 @@ DriverResult cuGraphLaunch(DriverGraphExec exec, DriverStream stream)
     for (int k = 0; markers && k < exec->nodes->count; k++)
         driver_release(markers[k]);
     free(markers);
-    return ok ? DRIVER_SUCCESS : DRIVER_ERROR_OUT_OF_MEMORY;
+    return ok ? DRIVER_SUCCESS : DRIVER_ERROR_INVALID_HANDLE;          // a kernel's module was unloaded
 }
 
 DriverResult cuGraphExecDestroy(DriverGraphExec exec)

@@ -138,7 +138,7 @@ DriverResult cuLibraryGetKernel(DriverFunction *kernel, DriverModule library, co
     return find(kernel, library, symbol);
 }
 
-static bool is_function(const Function *f)
+bool driver_is_function(const Function *f)
 {
     for (const Object *o = driver.objects; o; o = o->next) {
         const Function *g = o->kind == OBJECT_MODULE ? ((const Module *)o)->functions : NULL;
@@ -153,13 +153,13 @@ DriverResult cuKernelGetFunction(DriverFunction *function, DriverFunction kernel
 {
     ENTER(NEEDS_CONTEXT);
     *function = kernel;
-    return is_function(kernel) ? DRIVER_SUCCESS : DRIVER_ERROR_INVALID_HANDLE;
+    return driver_is_function(kernel) ? DRIVER_SUCCESS : DRIVER_ERROR_INVALID_HANDLE;
 }
 
 DriverResult cuFuncSetAttribute(DriverFunction function, DriverFunctionAttribute attribute, int value)
 {
     ENTER(NEEDS_CONTEXT);
-    if (!is_function(function))
+    if (!driver_is_function(function))
         return DRIVER_ERROR_INVALID_HANDLE;
     if (attribute == DRIVER_FUNCTION_SHARED_CARVEOUT)
         return DRIVER_SUCCESS;
@@ -173,7 +173,7 @@ DriverResult cuFuncSetAttribute(DriverFunction function, DriverFunctionAttribute
 DriverResult cuFuncGetAttribute(int *value, DriverFunctionAttribute attribute, DriverFunction function)
 {
     ENTER(NEEDS_CONTEXT);
-    if (!is_function(function))
+    if (!driver_is_function(function))
         return DRIVER_ERROR_INVALID_HANDLE;
     switch (attribute) {
     case DRIVER_FUNCTION_MAX_THREADS:        *value = (int)function->info.max_threads; break;
@@ -222,8 +222,8 @@ static Work *kernel_work(Function *f, const DriverLaunchConfig *c, void **params
 static DriverResult launch(Function *f, const DriverLaunchConfig *c, void **params, void **extra)
 {
     Stream *s = driver_stream(c->stream);
-    const Context *owner = is_function(f) ? f->module->object.context : NULL;
-    if (!s || !is_function(f) || (owner && owner != s->object.context))
+    const Context *owner = driver_is_function(f) ? f->module->object.context : NULL;
+    if (!s || !driver_is_function(f) || (owner && owner != s->object.context))
         return DRIVER_ERROR_INVALID_HANDLE;
     if (extra)
         return DRIVER_ERROR_NOT_SUPPORTED;

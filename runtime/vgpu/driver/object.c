@@ -142,15 +142,16 @@ void driver_close_context(Context *c)
     };
     int rooms;
     size_t bytes;
+    bool tells = driver.check && !c->error;                   // else nothing could be given back
     if (!c->error)
         driver_wait_context(c);
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         int count = close_all(c, kinds[k].kind);
-        if (count && driver.check)
+        if (count && tells)
             driver_say("leak: the context of gpu%d ended with %d %s", c->device, count, kinds[k].what);
     }
     driver_free_rooms(c, &rooms, &bytes);
-    if (rooms && driver.check)
+    if (rooms && tells)
         driver_say("leak: the context of gpu%d ended with %d allocation(s), %zu bytes", c->device, rooms,
                    bytes);
     driver_close_stream(c->null);

@@ -199,7 +199,11 @@ void driver_run(Stream *s, Work *w)
     case WORK_COPY:    run_copy(s, w); break;
     case WORK_FILL:    run_fill(s, w); break;
     case WORK_PRODUCT: run_product(s, w); break;
-    case WORK_CALL:    w->u.call.call(w->u.call.data); break;
+    case WORK_CALL:
+        driver_calls_host = true;
+        w->u.call.call(w->u.call.data);
+        driver_calls_host = false;
+        break;
     case WORK_FREE:    driver_free_room(s->object.context->device, w->u.freed); break;
     default:           break;
     }
