@@ -85,6 +85,7 @@ static bool open_device(Device *d, const int *map, char *err)
     for (int i = 0; i < p->sequence_count; i++)
         if (!cuda_sequence_open(d, i, err))
             return false;
+    cuda_name_regions(d);
     return true;
 }
 

@@ -78,6 +78,9 @@ void cuda_memory_close(Device *d);
 bool cuda_memory_enter(Device *d, int sequence, char *err);
 bool cuda_guards_check(Device *d, char *err);
 
+// regions.c
+void cuda_name_regions(const Device *d);               // for the checks of virtual GPUs
+
 // sequence.c
 bool cuda_sequence_open(Device *d, int sequence, char *err);
 void cuda_sequence_close(Device *d, int sequence);
