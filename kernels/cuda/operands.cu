@@ -10,13 +10,15 @@ typedef Place PlaceOf(int g, int q, index i);
 
 // SPAN rows (columns) of an operand. A line is what stands side by side in shared memory: TILE_K terms of
 // a row, or one term of all rows; every thread copies one 16-byte chunk of every APART-th line.
-// Lines of floats along rows are longer by 8, so that the four lines a warp reads meet no bank twice;
-// in all others chunks change places by line (ldmatrix reads eight lines at once).
+// Lines of floats along rows are longer by 8, so that the four lines a warp reads meet no bank twice; in
+// others chunks change places by line (ldmatrix reads eight lines at once), or, where eight are none that can,
+// a line has an odd number of them.
 template <int SPAN, bool ALONG_K, PlaceOf ACROSS, PlaceOf ALONG> struct Operand {
     enum {
         SIZE = sizeof(ELEMENT), EACH = 16 / SIZE,
         WIDE = ALONG_K ? TILE_K : SPAN, LINES = ALONG_K ? SPAN : TILE_K, CHUNKS = WIDE / EACH,
-        IS_PADDED = !ALONG_K && SIZE == 4, PITCH = (WIDE + (IS_PADDED ? 8 : 0)) * SIZE, BYTES = LINES * PITCH,
+        IS_PADDED = !ALONG_K && (SIZE == 4 || CHUNKS % 8 != 0),
+        PITCH = (WIDE + (IS_PADDED ? 8 : 0)) * SIZE, BYTES = LINES * PITCH,
         APART = THREADS / CHUNKS, COPIES = LINES / APART, KEPT = ALONG_K ? COPIES : 1
     };
     static_assert(THREADS % CHUNKS == 0 && LINES % APART == 0, "threads copy equally much");

@@ -127,7 +127,7 @@ static bool rounds(const Emit *e, const Node *operand)
 // registers for its warps.
 static int blocks_for(const Emit *e, const Contraction *c, const CudaPrice *price)
 {
-    enum { QUARTER = 16384 / 32, FLOAT_TERMS = 4, SPARE = 64, FLOAT_SPARE = 80, UPDATE_SPARE = 16 };
+    enum { QUARTER = 16384 / 32, FLOAT_TERMS = 4, SPARE = 64, FLOAT_SPARE = 92, UPDATE_SPARE = 16 };
     const CudaTile *t = &price->tile;
     bool is_float = e->target->matrix == ELEMENT_FLOAT;
     int64_t copies = (int64_t)t->m * t->k * element_bytes(e->target->matrix) / 16 / tile_threads(t);

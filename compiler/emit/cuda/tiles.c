@@ -61,10 +61,12 @@ static int warps_of(const CudaTile *t) { return t->m / t->warp_m * (t->n / t->wa
 
 int tile_threads(const CudaTile *tile) { return 32 * warps_of(tile); }
 
-// Rows of an operand that runs along m or n are padded in floats, swizzled in bf16.
+// Lines of an operand that runs along m or n are longer by eight elements, but in bf16 where eight 16-byte
+// pieces can change places, and where their number is odd anyway.
 static int64_t operand_bytes(int rows, int k, bool along_k, int size)
 {
-    return along_k || size == 2 ? (int64_t)rows * k * size : (int64_t)k * (rows + 8) * size;
+    bool is_padded = !along_k && (size == 4 || (rows % 64 && rows % 16 == 0));
+    return (int64_t)k * (rows + (is_padded ? 8 : 0)) * size;
 }
 
 int64_t patch_lines(const CudaPatch *p, int m)
@@ -123,13 +125,10 @@ static bool copies_are_even(int rows, int k, bool along_k, int size, int threads
 bool tile_is_legal(const Target *target, const CudaProblem *p, const CudaTile *t)
 {
     int size = element_bytes(target->matrix), threads = tile_threads(t);
-    bool bf16 = target->matrix == ELEMENT_BF16;
     if (t->m % t->warp_m || t->n % t->warp_n || t->warp_m % 16 || t->warp_n % 16)
         return false;
     if (target->matrix == ELEMENT_FLOAT && t->warp_m * t->warp_n > 48 * 64)
         return false;                            // multiply-adds leave no registers for places
-    if (bf16 && ((!p->a_along_k && t->m % 64) || (!p->b_along_k && t->n % 64)))
-        return false;                            // the swizzle permutes eight 16-byte pieces
     return threads >= 64 && threads <= 256 && (t->k * size == 64 || t->k * size == 128)
         && (t->patch ? patch_is_legal(target, p, t)
                      : copies_are_even(t->m, t->k, p->a_along_k, size, threads))
@@ -268,8 +267,8 @@ static void try_warps(const Target *target, const CudaProblem *p, CudaTile t, Cu
 
 CudaChoice choose_tile(const Target *target, const CudaProblem *p)
 {
-    static const int rows[] = { 16, 32, 64, 96, 128, 192, 256 };
-    static const int columns[] = { 16, 32, 48, 64, 96, 128, 192, 256 };
+    static const int rows[] = { 16, 32, 48, 64, 96, 128, 144, 192, 256 };
+    static const int columns[] = { 16, 32, 48, 64, 96, 128, 144, 192, 256 };
     enum { ROWS = sizeof rows / sizeof *rows, COLUMNS = sizeof columns / sizeof *columns };
     int size = element_bytes(target->matrix);
     CudaChoice c = { .best.seconds = INFINITY, .second.seconds = INFINITY };
