@@ -11,8 +11,8 @@ typedef Place PlaceOf(int g, int q, index i);
 // SPAN rows (columns) of an operand. A line is what stands side by side in shared memory: TILE_K terms of
 // a row, or one term of all rows; every thread copies one 16-byte chunk of every APART-th line.
 // Lines of floats along rows are longer by 8, so that the four lines a warp reads meet no bank twice; in
-// others chunks change places by line (ldmatrix reads eight lines at once), or, where eight are none that can,
-// a line has an odd number of them.
+// others chunks change places by line (ldmatrix reads eight lines at once) or, where there are not eight that
+// can, their number is odd.
 template <int SPAN, bool ALONG_K, PlaceOf ACROSS, PlaceOf ALONG> struct Operand {
     enum {
         SIZE = sizeof(ELEMENT), EACH = 16 / SIZE,
