@@ -18,9 +18,10 @@ template <class OPERAND, bool ALONG_K> INLINE void load_pair(float (&to)[2][TERM
     }
 }
 
+// Four steps side by side hide what loads take; of more ptxas holds all addresses at once, and spills.
 INLINE void multiply_tile(float (&sum)[ROWS_EACH][COLUMNS_EACH], u32 tile, int row, int column)
 {
-    UNROLL
+    _Pragma("unroll 4")
     for (int k = 0; k < TILE_K; k += TERMS) {
         float a[2][TERMS], b[COLUMNS_EACH / 2][2][TERMS];
         UNROLL

@@ -2,6 +2,7 @@
 // matrix products. In: a group rooted at fc, fc_dx or fc_dw; out: a Contraction.
 #include "emit/cuda/contraction.h"
 #include "emit/cuda/places.h"
+#include <string.h>
 
 typedef struct {
     const Node *x, *w, *y;         // input, weights, output; in gradients the gradients of them
@@ -9,11 +10,21 @@ typedef struct {
     int64_t m, k;                  // rows of the result, terms of its sums
 } Fc;
 
+static bool is_flat(const Node *n) { return n->shape.h * n->shape.w == 1; }
+
+static bool same_pieces(const Pieces *a, const Pieces *b)
+{
+    return a->count == b->count && !memcmp(a->channels, b->channels, (size_t)a->count * sizeof *a->channels);
+}
+
 // True if feature f of an image stands in the same place in both when the pixels of the map it came from
 // stand side by side; without `b`: at f.
 static bool same_places(const Node *a, const Node *b, int64_t features)
 {
     Layout l = layout_compact(a->layout), other = b ? layout_compact(b->layout) : l;
+    if (b && is_flat(a) && is_flat(b) && l.in_h == other.in_h && l.in_w == other.in_w
+        && l.vector == other.vector && same_pieces(&l.pieces, &other.pieces))
+        return true;
     for (int64_t f = 0; f < features; f++) {
         int64_t wanted = b ? layout_address(&other, b->shape, 0, f, 0, 0) : f;
         if (layout_address(&l, a->shape, 0, f, 0, 0) != wanted)
