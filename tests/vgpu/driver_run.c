@@ -33,7 +33,7 @@ int open_machine(Machine *m, int device)
     TRY(cuModuleGetFunction(&m->trap, m->module, "trap"));
     for (int k = 0; k < 2; k++)
         TRY(cuStreamCreate(&m->streams[k], DRIVER_STREAM_NON_BLOCKING));
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 4; k++)
         TRY(cuMemAlloc_v2(&m->buffers[k], COUNT * sizeof(float)));
     return 0;
 }
@@ -41,7 +41,7 @@ int open_machine(Machine *m, int device)
 void close_machine(Machine *m, int device)
 {
     cuCtxSetCurrent(m->context);
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 4; k++)
         cuMemFree_v2(m->buffers[k]);
     for (int k = 0; k < 2; k++)
         cuStreamDestroy_v2(m->streams[k]);
@@ -84,8 +84,13 @@ int run_program(Program *program, const char *environment)
         exit(program());
     }
     close(ends[1]);
-    for (ssize_t got; n < sizeof said - 1 && (got = read(ends[0], said + n, sizeof said - 1 - n)) > 0;)
+    for (ssize_t got; (got = read(ends[0], said + n, sizeof said - 1 - n)) > 0;) {
         n += (size_t)got;
+        if (n < sizeof said - 1)
+            continue;
+        n /= 2;                                               // the end of it is kept
+        memmove(said, said + sizeof said - 1 - n, n);
+    }
     said[n] = 0;
     close(ends[0]);
     assert_true(waitpid(child, &status, 0) == child);

@@ -29,13 +29,13 @@ enum { FAILED = 100, WRONG = 101 };    // exit statuses of programs: a call fail
 
 enum { COUNT = 1000 };                 // floats of a buffer
 
-// One device: a context, two streams, the kernels of `kernels`, three buffers.
+// One device: a context, two streams, the kernels of `kernels`, four buffers.
 typedef struct {
     DriverContext  context;
     DriverStream   streams[2];
     DriverModule   module;
     DriverFunction scale, trap;        // scale(to, from, factor): to[i] = from[i] * factor; trap()
-    DriverAddress  buffers[3];
+    DriverAddress  buffers[4];
 } Machine;
 
 extern const char kernels[];
