@@ -144,11 +144,13 @@ static int narrow_products(void)
     TRY(cuMemcpyHtoD_v2(m.buffers[0], a, sizeof a));
     TRY(cuMemcpyHtoD_v2(m.buffers[1], b, sizeof b));
     TRY(cublasGemmEx(handle, CUBLAS_NONE, CUBLAS_NONE, 1, 1, 2, &one, at[0], CUBLAS_BF16, 1, at[1],
-                     CUBLAS_BF16, 2, &none, at[2], CUBLAS_FLOAT, 1, CUBLAS_COMPUTE_FLOAT, CUBLAS_ALGORITHM_DEFAULT));
+                     CUBLAS_BF16, 2, &none, at[2], CUBLAS_FLOAT, 1, CUBLAS_COMPUTE_FLOAT,
+                     CUBLAS_ALGORITHM_DEFAULT));
     TRY(cuMemcpyDtoH_v2(&whole, m.buffers[2], sizeof whole));
     WANT(whole == 2.5f, true);
     TRY(cublasGemmEx(handle, CUBLAS_NONE, CUBLAS_NONE, 1, 1, 2, &one, at[0], CUBLAS_BF16, 1, at[1],
-                     CUBLAS_BF16, 2, &none, at[2], CUBLAS_BF16, 1, CUBLAS_COMPUTE_FLOAT, CUBLAS_ALGORITHM_DEFAULT));
+                     CUBLAS_BF16, 2, &none, at[2], CUBLAS_BF16, 1, CUBLAS_COMPUTE_FLOAT,
+                     CUBLAS_ALGORITHM_DEFAULT));
     TRY(cuMemcpyDtoH_v2(&narrow, m.buffers[2], sizeof narrow));
     WANT(narrow, 0x4020);
     TRY(cublasSetMathMode(handle, CUBLAS_MATH_TF32));
