@@ -1,5 +1,6 @@
-// Random programs of streams: with every wait that they need the numbers are right and nothing is reported;
-// with one wait less a race is reported exactly when it was needed, whatever the order they run in.
+// Random programs of streams, and graphs of them: with every wait that they need the numbers are right and
+// nothing is reported; with one wait less a race is reported exactly when it was needed, whatever the order
+// they run in.
 #include "vgpu/driver_run.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { STREAMS = 4, BUFFERS = 4, OPERATIONS = 14, PROGRAMS = 10 };
+enum { STREAMS = 4, BUFFERS = 4, OPERATIONS = 14, PROGRAMS = 12 };
 
 typedef struct { int stream, to, from; bool copies; } Operation;
 typedef struct { int of, by; } Wait;                          // operation `by` waits for `of`
@@ -98,6 +99,30 @@ static int queue(const Streams *p, int without, const Machine *m, const DriverSt
     return 0;
 }
 
+// The same as a graph: the other streams begin behind the first, which ends behind them.
+static int launch_graph(const Streams *p, int without, const Machine *m, const DriverStream *streams,
+                        DriverEvent *events)
+{
+    DriverGraph graph;
+    DriverGraphExec exec;
+    TRY(cuStreamBeginCapture_v2(streams[0], DRIVER_CAPTURE_MODE_GLOBAL));
+    TRY(cuEventRecord(events[0], streams[0]));
+    for (int k = 1; k < STREAMS; k++)
+        TRY(cuStreamWaitEvent(streams[k], events[0], 0));
+    if (queue(p, without, m, streams, events))
+        return FAILED;
+    for (int k = 1; k < STREAMS; k++) {
+        TRY(cuEventRecord(events[0], streams[k]));
+        TRY(cuStreamWaitEvent(streams[0], events[0], 0));
+    }
+    TRY(cuStreamEndCapture(streams[0], &graph));
+    TRY(cuGraphInstantiateWithFlags(&exec, graph, 0));
+    TRY(cuGraphLaunch(exec, streams[0]));
+    TRY(cuStreamSynchronize(streams[0]));
+    TRY(cuGraphExecDestroy(exec));
+    return (int)cuGraphDestroy(graph);
+}
+
 static int check_numbers(const Streams *p, const Machine *m)
 {
     float values[BUFFERS], got[COUNT];
@@ -114,7 +139,7 @@ static int check_numbers(const Streams *p, const Machine *m)
 }
 
 // How many faults are reported; below 0: an end that is not.
-static int run(const Streams *p, int without)
+static int run(const Streams *p, int without, bool as_graph)
 {
     Machine m;
     DriverStream streams[STREAMS];
@@ -130,7 +155,8 @@ static int run(const Streams *p, int without)
         memcpy(&bits, &value, sizeof bits);
         result = (int)cuMemsetD32Async(m.buffers[k], bits, COUNT, streams[0]);
     }
-    if (result || cuStreamSynchronize(streams[0]) || queue(p, without, &m, streams, events))
+    if (result || cuStreamSynchronize(streams[0]) ||
+        (as_graph ? launch_graph : queue)(p, without, &m, streams, events))
         return -1;
     if (cuCtxSynchronize() || (without < 0 && check_numbers(p, &m)))
         return -1;
@@ -148,15 +174,16 @@ static int random_programs(void)
     Streams p;
     int needed = 0;
     for (unsigned k = 0; k < PROGRAMS; k++) {
+        bool as_graph = k & 1;
         make(&p, k);
-        if (run(&p, -1) != 0) {
+        if (run(&p, -1, as_graph) != 0) {
             fprintf(stderr, "program %u: wrong, or reported\n", k);
             return WRONG;
         }
         for (int w = 0; w < p.wait_count; w++) {
             bool expected = races(&p, w);
             needed += expected;
-            if ((run(&p, w) > 0) != expected) {
+            if ((run(&p, w, as_graph) > 0) != expected) {
                 fprintf(stderr, "program %u without wait %d: %s\n", k, w, expected ? "not found" : "no race");
                 return WRONG;
             }
