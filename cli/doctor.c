@@ -4,6 +4,7 @@
 #include "emit/emit.h"
 #include "runtime/cache.h"
 #include "runtime/cpu/compile.h"
+#include "runtime/cuda/gpus.h"
 #include "runtime/cuda/nvrtc.h"
 #include "runtime/cuda/sass.h"
 #include <sched.h>
@@ -52,6 +53,24 @@ static void print_cuda(void)
         printf("nvdisasm  missing: %s\n", err);
 }
 
+static void print_gpus(void)
+{
+    Gpus g;
+    char err[DEVICE_ERROR], target[GPU_TARGET];
+    if (gpus_open(&g, err)) {
+        printf("driver    CUDA %d.%d, %s\n", g.driver.version / 1000, g.driver.version % 1000 / 10,
+               g.driver.path);
+        for (int i = 0; i < g.count; i++) {
+            gpu_target(&g.list[i], target);
+            printf("gpu %d     %s, compute capability %d.%d: %s\n", i, g.list[i].name, g.list[i].compute / 10,
+                   g.list[i].compute % 10, target);
+        }
+    } else {
+        printf("driver    missing: %s\n", err);
+    }
+    gpus_close(&g);
+}
+
 static void print_cache(void)
 {
     Cache c;
@@ -77,6 +96,7 @@ int verb_doctor(int argc, char **argv)
     print_cpu();
     bool found = print_compiler();
     print_cuda();
+    print_gpus();
     print_cache();
     return found ? EXIT_OK : EXIT_MACHINE;
 }

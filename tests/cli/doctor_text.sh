@@ -5,6 +5,8 @@ folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 XDG_CACHE_HOME=$folder
 export XDG_CACHE_HOME
+CLEAVE_CUDA_LIB=/nowhere/libcuda.so
+export CLEAVE_CUDA_LIB
 mask() {
     sed -e 's/^cpu       .*, [0-9]* threads$/cpu       MODEL, N threads/' \
         -e 's/^target    cpu:[a-z0-9]*: [0-9]* floats a register, [0-9]* registers$/target    cpu:SET: N floats a register, N registers/' \
@@ -22,6 +24,7 @@ target    cpu:SET: N floats a register, N registers
 compiler  WORDS = PATH SIZE TIME
 nvrtc     VERSION, PATH
 nvdisasm  PATH
+driver    missing: CLEAVE_CUDA_LIB: /nowhere/libcuda.so: cannot open shared object file: No such file or directory
 cache     FOLDER/cleave: 0 entries, B bytes of at most M
 exit 0
 TEXT
@@ -32,6 +35,13 @@ target    cpu:SET: N floats a register, N registers
 compiler  missing: no C compiler: CC names a program that is not there: /nowhere/cc
 nvrtc     missing: no NVRTC: CLEAVE_NVRTC names neither libnvrtc nor a folder that holds it: /nowhere
 nvdisasm  PATH
+driver    missing: CLEAVE_CUDA_LIB: /nowhere/libcuda.so: cannot open shared object file: No such file or directory
 cache     FOLDER/cleave: not used, it can be written by others
 exit 4
+TEXT
+CLEAVE_CUDA_LIB=$(dirname "$cleave")/libcleave-vgpu.so VGPU_DEVICES=2 "$cleave" doctor | grep '^driver\|^gpu' |
+    sed 's|, .*libcleave|, PATH/libcleave|' > "$folder/got"; expect <<'TEXT'
+driver    CUDA 13.0, PATH/libcleave-vgpu.so
+gpu 0     virtual GPU 0, compute capability 8.0: cuda:sm_80
+gpu 1     virtual GPU 1, compute capability 8.0: cuda:sm_80
 TEXT
