@@ -1,5 +1,5 @@
-// The fused functions of a group: its pointwise nodes as one function EPILOGUE, one line a node,
-// from the texts of the op table.
+// The fused functions of a group: its pointwise nodes as functions EPILOGUE and PROLOGUE, one line a
+// node, from the texts of the op table.
 #include "emit/kernel.h"
 #include <ctype.h>
 #include <inttypes.h>
@@ -15,11 +15,27 @@ bool epilogue_uses(const Node *n, int i)
     return false;
 }
 
-// What v is: the value the root leaves, or what a chain of pointwise nodes starts from.
-static const Node *flow_of(const Group *g)
+// The nodes that become one function.
+typedef struct {
+    const Kern  *kern;
+    Node *const *nodes;
+    int          count;
+    const Node  *flow;             // what v is: the value that the root leaves, or that a chain of
+                                   // pointwise nodes starts from; NULL: there is none
+    Lanes        lanes;
+} Chain;
+
+static Chain epilogue_of(const Kern *k, Lanes lanes)
 {
+    const Group *g = k->group;
     int before = g->count - g->epilogue_count;
-    return before > 0 ? g->nodes[before - 1] : g->nodes[0]->in[0];
+    const Node *flow = before > 0 ? g->nodes[before - 1] : g->nodes[0]->in[0];
+    return (Chain){ k, g->epilogue, g->epilogue_count, flow, lanes };
+}
+
+static Chain prologue_of(const Kern *k, Lanes lanes)
+{
+    return (Chain){ k, k->group->nodes, k->group->prologue_count, NULL, lanes };
 }
 
 // One value for each channel (a bias), not one for each element.
@@ -30,68 +46,72 @@ static bool is_per_channel(const Node *operand, const Node *n)
             && operand->shape.n == 1);
 }
 
-static bool is_value(const Group *g, const Node *n)
+static bool is_value(const Chain *c, const Node *n)
 {
-    return n == flow_of(g) || group_computes(g, n);
+    return n == c->flow || group_computes(c->kern->group, n);
 }
 
 // --- what stands before the function ------------------------------------------------------------
 
-static void print_operand_address(Emit *e, const Kern *k, const Node *n, int i, Lanes lanes)
+static void print_operand_address(Emit *e, const Chain *chain, const Node *n, int i)
 {
     const Node *operand = n->in[i];
-    int arg = kern_find(k, operand);
+    int arg = kern_find(chain->kern, operand);
     char name[HEAD_NAME];
     snprintf(name, sizeof name, "AT_T%d", arg);
     for (int q = 0; q < e->name_count; q++)
         if (!strcmp(e->names[q], name))
             return;
-    if (is_per_channel(operand, n) && lanes == LANES_ONE)
+    if (is_per_channel(operand, n) && chain->lanes == LANES_ONE)
         head_element(e, name, operand);
     else if (!is_per_channel(operand, n))
         head_address(e, name, operand);
 }
 
-static bool print_addresses(Emit *e, const Kern *k, Lanes lanes)
+static bool print_addresses(Emit *e, const Chain *chain)
 {
-    const Group *g = k->group;
-    for (int i = 0; i < g->epilogue_count; i++) {
-        const Node *n = g->epilogue[i];
+    for (int i = 0; i < chain->count; i++) {
+        const Node *n = chain->nodes[i];
         for (int q = 0; q < n->inputs; q++) {
-            if (is_value(g, n->in[q]) || !epilogue_uses(n, q))
+            if (is_value(chain, n->in[q]) || !epilogue_uses(n, q))
                 continue;
-            if (!is_per_channel(n->in[q], n) && layout_lanes(&n->in[q]->layout) != lanes) {
+            if (!is_per_channel(n->in[q], n) && layout_lanes(&n->in[q]->layout) != chain->lanes) {
                 snprintf(e->err, PROGRAM_ERROR, "internal error: '%s' reads '%s' in another layout",
                          n->name, n->in[q]->name);
                 return false;
             }
-            print_operand_address(e, k, n, q, lanes);
+            print_operand_address(e, chain, n, q);
         }
         if (op_has(n->op, OP_RANDOM)) {
             char name[HEAD_NAME];
             snprintf(name, sizeof name, "INDEX%d", i + 1);
-            head_index(e, name, n, lanes);
+            head_index(e, name, n, chain->lanes);
         }
     }
+    return true;
+}
+
+static void print_side_addresses(Emit *e, const Kern *k)
+{
+    const Group *g = k->group;
     for (int i = 0; i + 1 < g->output_count; i++) {
         char name[HEAD_NAME];
         snprintf(name, sizeof name, "AT_T%d", kern_find(k, g->outputs[i]));
         head_address(e, name, g->outputs[i]);
     }
-    return true;
 }
 
 // --- the lines of the function ------------------------------------------------------------------
 
-static void print_operand(Emit *e, const Kern *k, const Node *n, int i, Lanes lanes)
+static void print_operand(Emit *e, const Chain *chain, const Node *n, int i)
 {
     const Node *operand = n->in[i];
-    int arg = kern_find(k, operand);
+    int arg = kern_find(chain->kern, operand);
     if (!is_per_channel(operand, n))
         fprintf(e->text, "r_load%s(t[%d], AT_T%d(n, b, y, x))", head_load_suffix(&operand->layout), arg, arg);
-    else if (lanes == LANES_ONE)
+    else if (chain->lanes == LANES_ONE)
         fprintf(e->text, "((const float *)t[%d])[AT_T%d(0, b, 0, 0)]", arg, arg);
-    else if (lanes == LANES_IMAGES)
+    else if (chain->lanes == LANES_IMAGES)
         fprintf(e->text, "r_const(((const float *)t[%d])[b])", arg);
     else if (operand->layout.kind == LAYOUT_PLAIN)
         fprintf(e->text, "r_load_some(t[%d], b * V, %" PRId64 " - b * V)", arg, operand->shape.c);
@@ -99,17 +119,18 @@ static void print_operand(Emit *e, const Kern *k, const Node *n, int i, Lanes la
         fprintf(e->text, "r_load(t[%d], b * V)", arg);
 }
 
-static void print_random(Emit *e, const Kern *k, const Node *n, int i, Lanes lanes)
+static void print_random(Emit *e, const Chain *chain, int i)
 {
+    const Node *n = chain->nodes[i];
     fprintf(e->text, "r_random(t[%d], 0x%08" PRIx32 "u, INDEX%d(n, b, y, x), %" PRId64 ")",
-            kern_find_state(k), n->attr.dropout.key, i + 1, head_index_step(n, lanes));
+            kern_find_state(chain->kern), n->attr.dropout.key, i + 1, head_index_step(n, chain->lanes));
 }
 
-// The name of an earlier value of the group: v, v1, v2, ...
-static void print_value(Emit *e, const Group *g, const Node *n)
+// The name of an earlier value of the chain: v, v1, v2, ...
+static void print_value(Emit *e, const Chain *chain, const Node *n)
 {
-    for (int i = 0; i < g->epilogue_count; i++)
-        if (g->epilogue[i] == n) {
+    for (int i = 0; i < chain->count; i++)
+        if (chain->nodes[i] == n) {
             fprintf(e->text, "v%d", i + 1);
             return;
         }
@@ -123,18 +144,18 @@ static void print_number(Emit *e, double value)
 }
 
 // What stands behind the `%` at c, filled in. Returns its last character.
-static const char *print_hole(Emit *e, const Kern *k, int i, const char *c, Lanes lanes)
+static const char *print_hole(Emit *e, const Chain *chain, int i, const char *c)
 {
-    const Node *n = k->group->epilogue[i];
+    const Node *n = chain->nodes[i];
     double a = 0, b = 0;
     if (op_table[n->op]->numbers)
         op_table[n->op]->numbers(n, &a, &b);
-    if (isdigit((unsigned char)*c) && is_value(k->group, n->in[*c - '0']))
-        print_value(e, k->group, n->in[*c - '0']);
+    if (isdigit((unsigned char)*c) && is_value(chain, n->in[*c - '0']))
+        print_value(e, chain, n->in[*c - '0']);
     else if (isdigit((unsigned char)*c))
-        print_operand(e, k, n, *c - '0', lanes);
+        print_operand(e, chain, n, *c - '0');
     else if (*c == 'r')
-        print_random(e, k, n, i, lanes);
+        print_random(e, chain, i);
     else if (*c == 't') {
         char *end;
         fprintf(e->text, "v%d_%ld", i + 1, strtol(c + 1, &end, 10));
@@ -145,9 +166,9 @@ static const char *print_hole(Emit *e, const Kern *k, int i, const char *c, Lane
 }
 
 // One node: its text with the holes filled, a line for each of its expressions.
-static void print_node(Emit *e, const Kern *k, int i, Lanes lanes)
+static void print_node(Emit *e, const Chain *chain, int i)
 {
-    const Node *n = k->group->epilogue[i];
+    const Node *n = chain->nodes[i];
     int expressions = 0;
     for (const char *c = node_text(n), *end; *c; c = *end ? end + 2 : end) {
         end = c + strcspn(c, ";");
@@ -158,7 +179,7 @@ static void print_node(Emit *e, const Kern *k, int i, Lanes lanes)
             fprintf(e->text, "    real v%d = ", i + 1);
         for (; c < end; c++)
             if (*c == '%')
-                c = print_hole(e, k, i, c + 1, lanes);
+                c = print_hole(e, chain, i, c + 1);
             else
                 fputc(*c, e->text);
         fputs(*end ? ";\n" : "", e->text);
@@ -174,41 +195,69 @@ static bool is_side_output(const Group *g, const Node *n)
     return false;
 }
 
-static void print_store(Emit *e, const Kern *k, const Node *n)
+static void print_store(Emit *e, const Chain *chain, const Node *n)
 {
-    if (!is_side_output(k->group, n))
+    if (!is_side_output(chain->kern->group, n))
         return;
-    int arg = kern_find(k, n);
+    int arg = kern_find(chain->kern, n);
     head_line(e, n);
     fprintf(e->text, "    r_store%s(t[%d], AT_T%d(n, b, y, x), ", head_store_suffix(&n->layout), arg, arg);
-    print_value(e, k->group, n);
+    print_value(e, chain, n);
     fprintf(e->text, ");\n");
+}
+
+// All lines: what others read is stored, and lanes of padding are zeros where `lanes_of` counts lanes.
+static void print_lines(Emit *e, const Chain *chain, const char *lanes_of)
+{
+    for (int i = 0; i < chain->count; i++) {
+        print_node(e, chain, i);
+        if (lanes_of) {
+            head_line(e, chain->nodes[i]);
+            fprintf(e->text, "    v%d = r_first_lanes(v%d, %s(n, b));\n", i + 1, i + 1, lanes_of);
+        }
+        print_store(e, chain, chain->nodes[i]);
+    }
 }
 
 bool head_epilogue(Emit *e, const Kern *k, Lanes lanes)
 {
     const Group *g = k->group;
     const Node *out = g->nodes[g->count - 1];
-    bool masks = g->epilogue_count && head_has_padding(out, lanes);
-    if (!print_addresses(e, k, lanes))
+    Chain chain = epilogue_of(k, lanes);
+    bool masks = chain.count && head_has_padding(out, lanes);
+    if (!print_addresses(e, &chain))
         return false;
+    print_side_addresses(e, k);
     if (masks)
         head_lanes(e, "LANES_OF", out, lanes);
     head_function(e, "real", "EPILOGUE",
                   arena_printf(e->arena, "void *const *t, real v, %s", head_block_index(e)));
-    print_store(e, k, flow_of(g));
-    for (int i = 0; i < g->epilogue_count; i++) {
-        print_node(e, k, i, lanes);
-        if (masks) {
-            head_line(e, g->epilogue[i]);
-            fprintf(e->text, "    v%d = r_first_lanes(v%d, LANES_OF(n, b));\n", i + 1, i + 1);
-        }
-        print_store(e, k, g->epilogue[i]);
-    }
+    print_store(e, &chain, chain.flow);
+    print_lines(e, &chain, masks ? "LANES_OF" : NULL);
     head_line(e, out);
     fprintf(e->text, "    return v");
-    if (g->epilogue_count)
-        fprintf(e->text, "%d", g->epilogue_count);
+    if (chain.count)
+        fprintf(e->text, "%d", chain.count);
     fprintf(e->text, ";\n}\n");
+    return true;
+}
+
+bool head_prologue(Emit *e, const Kern *k, Lanes lanes)
+{
+    Chain chain = prologue_of(k, lanes);
+    const Node *last = chain.nodes[chain.count - 1];
+    bool masks = head_has_padding(last, lanes);
+    if (!print_addresses(e, &chain))
+        return false;
+    if (masks)
+        head_lanes(e, "LANES_IN", last, lanes);
+    head_function(e, "real", "PROLOGUE", arena_printf(e->arena, "void *const *t, %s", head_block_index(e)));
+    print_lines(e, &chain, masks ? "LANES_IN" : NULL);
+    head_line(e, last);
+    const char *rounded = head_store_suffix(&last->layout);
+    if (*rounded)
+        fprintf(e->text, "    return r_round%s(v%d);\n}\n", rounded, chain.count);
+    else
+        fprintf(e->text, "    return v%d;\n}\n", chain.count);
     return true;
 }

@@ -67,18 +67,23 @@ const Node *group_result(const Group *g)
     return g->nodes[g->count - 1];
 }
 
+static void read_operands(Kern *k, const Node *n, const Node *flow)
+{
+    for (int q = 0; q < n->inputs; q++)
+        if (n->in[q] != flow && !group_computes(k->group, n->in[q]) && epilogue_uses(n, q))
+            kern_read(k, n->in[q]);
+    if (op_has(n->op, OP_RANDOM))
+        kern_read_state(k);
+}
+
 void kern_read_operands(Kern *k)
 {
     const Group *g = k->group;
     const Node *flow = g->pattern == PATTERN_POINTWISE ? g->nodes[0]->in[0] : NULL;
-    for (int i = 0; i < g->epilogue_count; i++) {
-        const Node *n = g->epilogue[i];
-        for (int q = 0; q < n->inputs; q++)
-            if (n->in[q] != flow && !group_computes(g, n->in[q]) && epilogue_uses(n, q))
-                kern_read(k, n->in[q]);
-        if (op_has(n->op, OP_RANDOM))
-            kern_read_state(k);
-    }
+    for (int i = 0; i < g->prologue_count; i++)
+        read_operands(k, g->nodes[i], flow);
+    for (int i = 0; i < g->epilogue_count; i++)
+        read_operands(k, g->epilogue[i], flow);
 }
 
 int kern_write_outputs(Kern *k)

@@ -94,7 +94,7 @@ int  kern_write_places(Kern *k, const Node *pool);
 int  kern_write_param(Kern *k, const Node *param);         // updated in place
 int  kern_write_velocity(Kern *k, const Node *param);
 int  kern_write_partial(Kern *k, int64_t floats);
-// Everything that the group's epilogue reads from memory, and the state when it draws numbers.
+// What the group's prologue and epilogue read from memory, and the state where they draw numbers.
 void kern_read_operands(Kern *k);
 // All outputs of the group; returns the index of the last, which the body itself stores.
 int  kern_write_outputs(Kern *k);
@@ -178,6 +178,10 @@ void head_scalar(Emit *e);
 // side outputs stored inside, through their own addresses. `real` is a vector along `lanes`
 // (LANES_ONE: head_scalar first). Padding lanes come out as zeros.
 bool head_epilogue(Emit *e, const Kern *k, Lanes lanes);
+// Of a group that has a prologue:
+//     real PROLOGUE(void *const *t, long n, long b, long y, long x)
+// What the kernel finds there in the root's input 0, rounded as that would be stored.
+bool head_prologue(Emit *e, const Kern *k, Lanes lanes);
 // Copies the body file in ("cpu/pool.c"), with #line before it and after it.
 bool head_body(Emit *e, const char *file);
 // Undefines all that the head has defined.

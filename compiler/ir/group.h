@@ -20,6 +20,8 @@ typedef struct Group {
                                // nodes the first
     Node   **nodes;            // all of them, inputs before users
     int      count;
+    int      prologue_count;   // nodes[0 ..]: pointwise ones before the root, computed wherever the
+                               // kernel reads the root's input 0, and stored nowhere
     Node   **epilogue;         // the pointwise nodes at the end of the chain, in order; all of
                                // nodes[] in PATTERN_POINTWISE, those after the root elsewhere
     int      epilogue_count;

@@ -8,6 +8,9 @@
 #include "pass/rules.h"
 #include <string.h>
 
+// A prologue is computed in every window that reads it: loads of its operands meet in the caches.
+enum { MOST_READINGS = 4 };
+
 typedef struct {
     Graph            *g;
     const PassOptions *options;
@@ -106,36 +109,77 @@ static const char *refuse_op(Op op)
     return "it moves values to other places";
 }
 
-// Why pointwise node `n` cannot follow `end`, the last node of a chain that starts at `root`.
-static const char *refuse_follower(const Node *root, const Node *end, const Node *n)
+// Why pointwise node `n` cannot follow `end`, the last node of a chain that starts at `start`.
+static const char *refuse_follower(const Node *start, const Node *end, const Node *n)
 {
     if (!op_has(n->op, OP_POINTWISE))
         return refuse_op(n->op);
     if (n->in[0] != end)
         return "the value enters it as a second operand";
-    if (n->device != root->device)
+    if (n->device != start->device)
         return "it runs on another device";
     if (!same_places(end, n))
         return "its layout differs";
     for (int i = 1; i < n->inputs; i++)
-        if (n->in[i]->id > root->id && !op_has(n->in[i]->op, OP_SOURCE))
+        if (n->in[i]->id > start->id && !op_has(n->in[i]->op, OP_SOURCE))
             return "another operand of it is not there yet when the kernel starts";
     return NULL;
 }
 
+// A node that reads `value`, other than `reader`.
+static const Node *other_reader(const Graph *g, const Node *value, const Node *reader)
+{
+    for (int i = 0; i < g->count; i++)
+        for (int k = 0; k < g->nodes[i]->inputs; k++)
+            if (g->nodes[i]->in[k] == value && g->nodes[i] != reader && rule_reads(g->nodes[i], k))
+                return g->nodes[i];
+    return NULL;
+}
+
+static bool is_kept(const Graph *g, const Node *n)
+{
+    bool kept = n == g->loss || n->view;
+    for (int i = 0; i < g->output_count; i++)
+        kept = kept || g->outputs[i].node == n;
+    return kept;
+}
+
+// Why the pointwise nodes of `group` are not computed where the kernel of `n` reads the last of them.
+static const char *refuse_prologue(const Graph *g, const Group *group, const Node *n)
+{
+    if (n->in[0] != group->nodes[group->count - 1] || n->device != group->root->device)
+        return refuse_op(n->op);
+    if (rule_readings(n) > MOST_READINGS)
+        return arena_printf(g->arena, "each value is read in up to %d windows and would be computed as "
+                            "often", rule_readings(n));
+    for (int i = 0; i < group->count; i++) {
+        const Node *value = group->nodes[i];
+        const Node *other = other_reader(g, value, i + 1 < group->count ? group->nodes[i + 1] : n);
+        if (op_has(value->op, OP_RANDOM))
+            return "random numbers would be drawn again for each window that reads them";
+        if (other)
+            return arena_printf(g->arena, "%s is stored: %s reads it, too", value->name, other->name);
+        if (is_kept(g, value))
+            return arena_printf(g->arena, "%s is kept", value->name);
+    }
+    return NULL;
+}
+
 // Why the kernel of `group` does not go on behind `end`, one of its nodes, with `n`.
-static const char *refuse_in_group(Arena *arena, const Group *group, const Node *end, const Node *n)
+static const char *refuse_in_group(const Graph *g, const Group *group, const Node *end, const Node *n)
 {
     const Node *last = group->nodes[group->count - 1];
     if (end != last && rule_takes_epilogue(group->pattern))
-        return arena_printf(arena, "the kernel goes on with %s, and of several readers only one can "
+        return arena_printf(g->arena, "the kernel goes on with %s, and of several readers only one can "
                             "read in registers", last->name);
     if (op_has(n->op, OP_POINTWISE) && !rule_takes_epilogue(group->pattern))
-        return arena_printf(arena, "no pointwise op can join a kernel that ends with %s",
+        return arena_printf(g->arena, "no pointwise op can join a kernel that ends with %s",
                             node_kind(last));
-    const char *why = refuse_follower(group->root, end, n);
+    const char *why = refuse_follower(group->nodes[0], end, n);
+    if (why && group->pattern == PATTERN_POINTWISE && rule_takes_prologue(n))
+        why = refuse_prologue(g, group, n);
     if (!why && n->group && n->group != group && n->group->root != n)
-        return arena_printf(arena, "it stands in the kernel of %s already", n->group->root->name);
+        return arena_printf(g->arena, "it stands in the kernel of %s already", n->group->root->name);
     return why;
 }
 
@@ -143,7 +187,7 @@ static Node *next_in_chain(const Fusion *f, const Group *group, const Node *end)
 {
     for (int i = 0; i < f->user_count[end->id]; i++) {
         Node *n = f->users[end->id][i];
-        if (!n->group && !refuse_follower(group->root, end, n))
+        if (!n->group && !refuse_follower(group->nodes[0], end, n))
             return n;
     }
     return NULL;
@@ -157,6 +201,12 @@ static void take(Fusion *f, Group *group, Node *n)
     nodes[group->count++] = n;
     group->nodes = nodes;
     n->group = group;
+}
+
+static void add_reason(Fusion *f, Group *group, const char *reason)
+{
+    const char *before = group->reason;
+    group->reason = before ? arena_printf(f->g->arena, "%s; %s", before, reason) : reason;
 }
 
 static void take_epilogue(Fusion *f, Group *group)
@@ -191,7 +241,7 @@ static void take_second(Fusion *f, Group *group)
             || (d->is_update && !same_elements_order(&root->layout, &n->in[0]->layout)))
             continue;
         group->pattern = d->pattern;
-        group->reason = d->reason;
+        add_reason(f, group, d->reason);
         take(f, group, n);
         return;
     }
@@ -236,6 +286,23 @@ static void take_sums(Fusion *f, Group *group)
     }
 }
 
+// The chain of pointwise nodes becomes what a kernel computes where it reads.
+static bool become_prologue(Fusion *f, Group *group)
+{
+    const Node *end = group->nodes[group->count - 1];
+    Node *n = only_user(f, end);
+    if (group->pattern != PATTERN_POINTWISE || !f->options->fuse || !n)
+        return false;
+    if (!rule_takes_prologue(n) || n->group || refuse_prologue(f->g, group, n))
+        return false;
+    group->prologue_count = group->count;
+    group->root = n;
+    group->pattern = op_rules[n->op].pattern;
+    add_reason(f, group, arena_printf(f->g->arena, "%s is computed where %s reads it", end->name, n->name));
+    take(f, group, n);
+    return true;
+}
+
 // Loss, its gradient and the metrics read the same scores and labels: one pass over them.
 static void take_loss(Fusion *f, Group *group)
 {
@@ -245,7 +312,7 @@ static void take_loss(Fusion *f, Group *group)
         if (!n->group && op_rules[n->op].pattern == PATTERN_LOSS && n->in[1] == root->in[1])
             take(f, group, n);
     }
-    group->reason = "loss, gradient and metrics read the same scores once";
+    add_reason(f, group, "loss, gradient and metrics read the same scores once");
 }
 
 // --- what a group reads and leaves --------------------------------------------------------------
@@ -298,7 +365,7 @@ static const char *why_it_ends(const Fusion *f, const Group *group)
     if (f->user_count[end->id] == 0)
         return "nothing reads its result";
     const Node *n = f->users[end->id][0];
-    const char *why = refuse_in_group(f->g->arena, group, end, n);
+    const char *why = refuse_in_group(f->g, group, end, n);
     return arena_printf(f->g->arena, "ends before %s: %s", n->name, why ? why : "it has a kernel");
 }
 
@@ -319,8 +386,11 @@ static void make_group(Fusion *f, Node *root, int *capacity)
         take_sums(f, group);
     if (rule_takes_epilogue(group->pattern))
         take_epilogue(f, group);
-    const char *end = why_it_ends(f, group);
-    group->reason = group->reason ? arena_printf(g->arena, "%s; %s", group->reason, end) : end;
+    if (become_prologue(f, group)) {
+        take_second(f, group);
+        take_epilogue(f, group);
+    }
+    add_reason(f, group, why_it_ends(f, group));
     group->per_image = goes_image_by_image(group);
 }
 
@@ -351,14 +421,6 @@ bool pass_fuse(Graph *g, const PassOptions *o)
 
 // --- why not ------------------------------------------------------------------------------------
 
-static bool is_kept(const Graph *g, const Node *n)
-{
-    bool kept = n == g->loss;
-    for (int i = 0; i < g->output_count; i++)
-        kept = kept || g->outputs[i].node == n;
-    return kept;
-}
-
 // What kept a pair of the target's table in two kernels; NULL: they are no such pair.
 static const char *refuse_pair(const Graph *g, const Node *a, const Node *b)
 {
@@ -368,12 +430,11 @@ static const char *refuse_pair(const Graph *g, const Node *a, const Node *b)
     if (!d->reason || a->group->root != a)
         return NULL;
     const char *names[] = { op_table[a->op]->name, op_table[b->op]->name };
-    for (int i = 0; i < g->count; i++)
-        for (int k = 0; k < g->nodes[i]->inputs; k++)
-            if (g->nodes[i]->in[k] == a && g->nodes[i] != b && rule_reads(g->nodes[i], k))
-                return arena_printf(g->arena, "%s + %s can be one kernel, but %s reads the value between "
-                                    "them, too", names[0], names[1], g->nodes[i]->name);
-    if (is_kept(g, a) || a->view)
+    const Node *other = other_reader(g, a, b);
+    if (other)
+        return arena_printf(g->arena, "%s + %s can be one kernel, but %s reads the value between them, too",
+                            names[0], names[1], other->name);
+    if (is_kept(g, a))
         return arena_printf(g->arena, "%s + %s can be one kernel, but the value between them is kept",
                             names[0], names[1]);
     return "fusion is off";
@@ -388,6 +449,6 @@ const char *pass_fuse_refusal(const Graph *g, const Node *a, const Node *b)
                             a->group ? b->name : a->name);
     const char *why = refuse_pair(g, a, b);
     if (!why)
-        why = refuse_in_group(g->arena, a->group, a, b);
+        why = refuse_in_group(g, a->group, a, b);
     return why ? why : "fusion is off";
 }

@@ -96,6 +96,17 @@ bool rule_takes_epilogue(Pattern p)
            p == PATTERN_POINTWISE || p == PATTERN_LRN_POOL || p == PATTERN_POOL_LRN_DX;
 }
 
+bool rule_takes_prologue(const Node *root)
+{
+    return (root->op == OP_MAX_POOL_DX || root->op == OP_MEAN_POOL_DX) && root->layout.kind == LAYOUT_NHWC;
+}
+
+int rule_readings(const Node *root)
+{
+    const Window *w = &root->attr.pool.window;
+    return ((w->kernel_h - 1) / w->stride_h + 1) * ((w->kernel_w - 1) / w->stride_w + 1);
+}
+
 bool rule_needs_places(const Node *gradient)
 {
     return gradient->op == OP_MAX_POOL_DX;

@@ -80,6 +80,10 @@ bool rule_reads_gradient(Pattern p);
 
 // True if pointwise nodes behind a root of this pattern can join its kernel.
 bool rule_takes_epilogue(Pattern p);
+// True if pointwise nodes before this root can be computed where its kernel reads them: on GPUs the
+// gradient of a pool gathers from the windows over a pixel, at most rule_readings of them.
+bool rule_takes_prologue(const Node *root);
+int  rule_readings(const Node *root);
 
 static inline Want rule_want(const Node *n, int input)
 {

@@ -1,7 +1,7 @@
 // What one pixel of a pooled map gets of the gradient: gathered from the windows that hold it, in
 // row-major order, so that nothing is added up in memory and the order of the sum never changes.
-// Holes: H W OUT_H OUT_W KERNEL_H KERNEL_W STRIDE_H STRIDE_W PAD_TOP PAD_LEFT IS_MAX; DY and its AT,
-// LOAD; PLACES AT_PLACES.
+// Holes: H W OUT_H OUT_W KERNEL_H KERNEL_W STRIDE_H STRIDE_W PAD_TOP PAD_LEFT IS_MAX;
+// PROLOGUE(t, n, b, y, x), the gradient of the pooled map; PLACES AT_PLACES.
 
 // How many taps of a window from `first` on lie on a side of `size`.
 INLINE index taps_present(index first, index kernel, index size)
@@ -13,7 +13,7 @@ INLINE index taps_present(index first, index kernel, index size)
 // What tap (i, j) of window (oy, ox) gets of the window's gradient; 0 unless `is_there`.
 INLINE real pool_share(void *const *t, index n, index b, index oy, index ox, index i, index j, bool is_there)
 {
-    real dy = LOAD_DY(t[DY], AT_DY(n, b, oy, ox));
+    real dy = PROLOGUE(t, n, b, oy, ox);
 #if IS_MAX
     return r_at_places(t[PLACES], AT_PLACES(n, b, oy, ox), (u32)(i * KERNEL_W + j), is_there, dy);
 #else

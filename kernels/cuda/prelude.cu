@@ -71,6 +71,7 @@ template <int N> struct Vector {
     }
 
 INLINE float round_tf32(float x);
+INLINE float round_bf16(float x);
 INLINE float rsqrt_fast(float x);
 INLINE float sqrt_fast(float x);
 
@@ -92,6 +93,7 @@ LANEWISE1(r_exp, expf(a.v[i]))
 LANEWISE1(r_log, logf(a.v[i]))
 LANEWISE1(r_tanh, tanhf(a.v[i]))
 LANEWISE1(r_round_tf32, round_tf32(a.v[i]))
+LANEWISE1(r_round_bf16, round_bf16(a.v[i]))
 LANEWISE1(r_rsqrt_fast, rsqrt_fast(a.v[i]))
 LANEWISE1(r_sqrt_fast, sqrt_fast(a.v[i]))
 
@@ -325,6 +327,8 @@ INLINE u32 bf16_pair(float low, float high)
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
     return r;
 }
+
+INLINE float round_bf16(float x) { return float_of_bf16(bf16_pair(x, 0.0f)); }
 
 // Of some 22 bits, one instruction each: the exact ones and those that know subnormal numbers take up to
 // ten. Subnormal arguments count as 0.

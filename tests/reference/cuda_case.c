@@ -417,19 +417,22 @@ static void compare(Run *r, const Node *n, const double *want, const char *at)
     each_element(n, differ, &c);
 }
 
+static void round_value(Run *r, const Node *n)
+{
+    double *value = r->of->evaluator->value[n->id];
+    for (int64_t k = 0; k < shape_count(n->shape); k++)
+        value[k] = rounded(value[k], n->layout.element);
+}
+
 // Values as they are stored.
 static void round_inputs(Run *r)
 {
-    const Group *g = r->group;
-    for (int i = 0; i < g->input_count; i++) {
-        const Node *n = g->inputs[i];
-        double *value = r->of->evaluator->value[n->id];
-        for (int64_t k = 0; k < shape_count(n->shape); k++)
-            value[k] = rounded(value[k], n->layout.element);
-    }
+    for (int i = 0; i < r->group->input_count; i++)
+        round_value(r, r->group->inputs[i]);
 }
 
-// The evaluator's results from what the kernel sees: tensor cores round floats once more, in the loop.
+// The evaluator's results from what the kernel sees: tensor cores round floats once more, in the loop; a
+// prologue leaves its value as if it were stored.
 static void compute(Run *r)
 {
     const Group *g = r->group;
@@ -444,8 +447,11 @@ static void compute(Run *r)
         for (int64_t k = 0; k < count; k++)
             e->value[n->id][k] = rounded(stored[i][k], ELEMENT_TF32);
     }
-    for (int i = 0; i < g->count; i++)
+    for (int i = 0; i < g->count; i++) {
         evaluator_compute(e, g->nodes[i]);
+        if (i == g->prologue_count - 1)
+            round_value(r, g->nodes[i]);
+    }
     for (int i = 1; i >= 0 && in_loop; i--)
         e->value[g->root->in[i]->id] = stored[i];
 }
@@ -465,16 +471,20 @@ static void compare_update(Run *r, const Node *sgd)
     compare(r, param, next, tensor(r, param));
 }
 
-const char *cuda_case_check(CudaCase *c, Group *group)
+static Run run_of(CudaCase *c, Group *group)
 {
-    Run r = { .of = c, .group = group };
     int count = c->graph->count;
-    r.value = ARENA_ARRAY(c->arena, Room, count);
-    r.velocity = ARENA_ARRAY(c->arena, Room, count);
-    r.before = ARENA_ARRAY(c->arena, char *, count);
-    r.mark = ARENA_ARRAY(c->arena, uint8_t *, count);
     if (!c->places)
         c->places = ARENA_ARRAY(c->arena, Room, count);
+    return (Run){ .of = c, .group = group, .value = ARENA_ARRAY(c->arena, Room, count),
+                  .velocity = ARENA_ARRAY(c->arena, Room, count),
+                  .before = ARENA_ARRAY(c->arena, char *, count),
+                  .mark = ARENA_ARRAY(c->arena, uint8_t *, count) };
+}
+
+const char *cuda_case_check(CudaCase *c, Group *group)
+{
+    Run r = run_of(c, group);
     round_inputs(&r);
     fill_tensors(&r);
     remember(&r);
@@ -486,12 +496,48 @@ const char *cuda_case_check(CudaCase *c, Group *group)
     for (int i = 0; i < group->output_count; i++)
         compare(&r, group->outputs[i], c->evaluator->value[group->outputs[i]->id],
                 tensor(&r, group->outputs[i]));
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < c->graph->count; i++)
         if (r.value[i].at && r.mark[i])
             check_rest(&r, c->graph->nodes[i]);
     if (r.state.at && ((const State *)(void *)r.state.at)->state.stop)
         fail_msg("%s, %s by %s stops the step", c->target->name, group->root->name, r.body);
     return row;
+}
+
+// Leaves in `r` what the group's kernel leaves, or those of its prologue and of the rest.
+static void run_in_parts(Run *r, Group *whole, bool in_parts)
+{
+    Group rest = *whole, first = *whole;
+    int before = whole->prologue_count;
+    fill_tensors(r);
+    first.pattern = PATTERN_POINTWISE;
+    first.root = first.nodes[0];
+    first.count = first.epilogue_count = before;
+    first.epilogue = first.nodes;
+    first.prologue_count = rest.prologue_count = 0;
+    first.outputs = &first.nodes[before - 1];
+    first.output_count = 1;
+    rest.nodes += before;
+    rest.count -= before;
+    r->group = in_parts ? &first : whole;
+    run(r);
+    r->group = &rest;
+    if (in_parts)
+        run(r);
+    r->group = whole;
+}
+
+void cuda_case_check_prologue(CudaCase *c, Group *group)
+{
+    Run whole = run_of(c, group), parts = run_of(c, group);
+    run_in_parts(&whole, group, false);
+    run_in_parts(&parts, group, true);
+    for (int i = 0; i < group->output_count; i++) {
+        const Node *n = group->outputs[i];
+        if (memcmp(tensor(&whole, n), tensor(&parts, n), (size_t)bytes_of(n)))
+            fail_msg("%s, %s: a prologue of its own leaves other numbers in %s", c->target->name,
+                     group->root->name, n->name);
+    }
 }
 
 void cuda_case_check_all(CudaCase *c)

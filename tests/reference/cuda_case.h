@@ -22,6 +22,9 @@ typedef struct CudaCase {
 // was written, memory was used as it should be and ptxas spilled nothing. Groups that read places of maxima
 // want the group that makes them to be run before. Returns the group's row of a plan.
 const char *cuda_case_check(CudaCase *c, Group *group);
+// Runs the kernel of a group that has a prologue, then the prologue by a kernel of its own and the rest by
+// another; fails the test unless both leave the same bits. The group must have been checked before.
+void cuda_case_check_prologue(CudaCase *c, Group *group);
 // All groups of the graph but copies, in its order.
 void cuda_case_check_all(CudaCase *c);
 #endif

@@ -12,7 +12,7 @@ typedef struct {
     double  again;
 } Tile;
 
-static const Node *pool_of(const Group *g) { return g->nodes[1]; }
+static const Node *second_of(const Group *g) { return g->nodes[g->prologue_count + 1]; }
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -88,7 +88,7 @@ static Tile choose_tile_of(const Node *lrn, const Node *pool)
 bool cuda_lrn_pool_takes(const Emit *e, const Group *g)
 {
     (void)e;
-    const Node *lrn = g->root, *pool = pool_of(g);
+    const Node *lrn = g->root, *pool = second_of(g);
     return cuda_is_map(lrn) && cuda_same_blocks(lrn, lrn->in[0]) && cuda_same_blocks(lrn, pool)
         && (!pool->places || cuda_places_fit(pool)) && choose_tile_of(lrn, pool).blocks > 0;
 }
@@ -107,7 +107,7 @@ static void print_tiles(Emit *e, const Node *lrn, const Node *pool, const Tile *
 
 bool cuda_lrn_pool_emit(Emit *e, Kern *k)
 {
-    const Node *lrn = k->group->root, *x = lrn->in[0], *pool = pool_of(k->group);
+    const Node *lrn = k->group->root, *x = lrn->in[0], *pool = second_of(k->group);
     int lanes = cuda_lrn_walk(lrn).lanes, in = kern_read(k, x);
     Tile t = choose_tile_of(lrn, pool);
     kern_read_operands(k);
@@ -132,17 +132,16 @@ bool cuda_lrn_pool_emit(Emit *e, Kern *k)
 bool cuda_pool_lrn_dx_takes(const Emit *e, const Group *g)
 {
     (void)e;
-    const Node *pool = g->root, *lrn = g->nodes[1];
+    const Node *pool = g->root, *lrn = second_of(g);
     return cuda_is_map(lrn) && cuda_same_blocks(lrn, pool->in[0]) && cuda_same_blocks(lrn, pool->forward)
         && cuda_same_blocks(lrn, lrn->in[1]) && cuda_places_fit(pool) && cuda_lrn_dx_fits(lrn);
 }
 
 bool cuda_pool_lrn_dx_emit(Emit *e, Kern *k)
 {
-    const Node *pool = k->group->root, *lrn = k->group->nodes[1];
+    const Node *pool = k->group->root, *lrn = second_of(k->group);
     int lanes = cuda_lrn_walk(lrn).lanes;
-    kern_read(k, pool->in[0]);
-    kern_read_places(k, pool->forward);
+    cuda_pool_read(k, pool);
     kern_read(k, lrn->in[1]);
     kern_read_operands(k);
     kern_write_outputs(k);

@@ -25,6 +25,7 @@ void cuda_map_open(Emit *e, const Kern *k, int lanes, const char *block, const c
 bool cuda_pool_is_max(const Node *n);
 bool cuda_places_fit(const Node *pool);    // a place is a byte
 bool cuda_pool_window(Emit *e, const Kern *k, const Node *pool);
+void cuda_pool_read(Kern *k, const Node *dx);      // arguments of pool_gather, before kern_read_operands
 bool cuda_pool_gather(Emit *e, const Kern *k, const Node *dx);
 
 // How normalisation walks the channels (emit/cuda/lrn.c): blocks of `lanes` of them, of which a window

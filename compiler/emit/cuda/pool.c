@@ -60,13 +60,24 @@ bool cuda_pool_window(Emit *e, const Kern *k, const Node *pool)
     return head_body(e, "cuda/pool_window.cu");
 }
 
+void cuda_pool_read(Kern *k, const Node *dx)
+{
+    if (!k->group->prologue_count)
+        kern_read(k, dx->in[0]);
+    if (cuda_pool_is_max(dx))
+        kern_read_places(k, dx->forward);
+}
+
 bool cuda_pool_gather(Emit *e, const Kern *k, const Node *dx)
 {
     head_window(e, &dx->attr.pool.window, dx->shape, dx->in[0]->shape);
     head_constant(e, "IS_MAX", cuda_pool_is_max(dx));
     if (cuda_pool_is_max(dx))
         places(e, k, dx->forward);
+    if (k->group->prologue_count)
+        return head_prologue(e, k, LANES_CHANNELS) && head_body(e, "cuda/pool_gather.cu");
     cuda_tensor(e, "DY", kern_find(k, dx->in[0]), dx->in[0]);
+    head_define(e, "PROLOGUE(t, n, b, y, x)", "LOAD_DY((t)[DY], AT_DY(n, b, y, x))");
     return head_body(e, "cuda/pool_gather.cu");
 }
 
@@ -111,9 +122,7 @@ bool cuda_pool_dx_emit(Emit *e, Kern *k)
 {
     const Node *n = k->group->root;
     int lanes = n->layout.vector;
-    kern_read(k, n->in[0]);
-    if (cuda_pool_is_max(n))
-        kern_read_places(k, n->forward);
+    cuda_pool_read(k, n);
     kern_read_operands(k);
     int y = kern_write_outputs(k);
     cuda_launch_vectors(k, n, lanes, MAP_THREADS, 0);
