@@ -58,6 +58,7 @@ typedef struct {
     const char  *reason;           // why this body, these tiles
     double       seconds;          // CUDA: predicted; 0: by its bytes
     const char  *limiter, *plan;   // CUDA: as in Launch; NULL: DRAM, none
+    LibraryProduct      product;          // CUDA: made by cuBLAS; the text only says so. m 0: by the text
     int          pass;             // which kernel of the group is being made; set before
     int          passes;           // CUDA: how many there are, 0 and 1: this one. They run one after the
                                    // other; body->emit is called for each

@@ -129,7 +129,7 @@ static int keep_kernel(Maker *m, const Kern *k, const Body *body, char *text, ch
     Program *p = m->program;
     Kernel kernel = { .symbol = arena_printf(m->arena, "%s", k->symbol), .title = k->title,
                       .body = body->name, .scratch = k->scratch, .threads = k->threads,
-                      .shared = k->shared };
+                      .shared = k->shared, .product = k->product };
     ARENA_PUSH(m->arena, p->kernels, p->kernel_count, m->kernel_capacity, kernel);
     ARENA_PUSH(m->arena, m->kernel_texts, m->kernel_text_count, m->kernel_text_capacity, text);
     MadeKernel made = { key, p->kernel_count - 1 };

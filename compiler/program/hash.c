@@ -97,6 +97,13 @@ static void hash_sequence(XXH3_state_t *h, const Sequence *s)
     }
 }
 
+static void hash_product(XXH3_state_t *h, const LibraryProduct *p)
+{
+    const int numbers[] = { p->m, p->n, p->k, p->a_row, p->b_row, p->b_along_n, (int)p->element };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        hash_number(h, numbers[i]);
+}
+
 void program_hash(Program *p)
 {
     XXH3_state_t h;
@@ -112,6 +119,7 @@ void program_hash(Program *p)
     for (int i = 0; i < p->kernel_count; i++) {
         hash_text(&h, p->kernels[i].symbol);
         hash_number(&h, p->kernels[i].unit);
+        hash_product(&h, &p->kernels[i].product);
     }
     for (int i = 0; i < p->tensor_count; i++)
         hash_tensor(&h, p, &p->tensors[i]);

@@ -102,6 +102,15 @@ typedef struct {
     const char *path;              // of the file that replaced what was generated; NULL. Not saved
 } KernelUnit;
 
+// A product that cuBLAS makes in place of a kernel, D[m][n] = sum over k of A[m][k] * B[n][k]: the launch's
+// tensors are A, B and, written, D, which holds floats, rows side by side. Distances count elements.
+typedef struct {
+    int     m, n, k;               // m 0: no product
+    int     a_row, b_row;          // from row to row of A, of k terms; of B
+    bool    b_along_n;             // B's rows are terms, of n columns; else columns, of k terms
+    Element element;               // of A and B; what is float or TF32 is multiplied as such
+} LibraryProduct;
+
 // CPU: void symbol(void *const *t, long item, void *scratch): t[i] is the first byte of the launch's
 // tensor i, `item` counts 0..items-1, `scratch` is the worker's own, 64-byte aligned, undefined.
 // CUDA: extern "C" __global__ void symbol(t0, t1, ...), a pointer for each of the launch's tensors.
@@ -113,6 +122,7 @@ typedef struct {
     int64_t     scratch;           // CPU: bytes each worker needs
     int         threads;           // CUDA: of a block; 0 on CPUs
     int64_t     shared;            // CUDA: bytes of dynamic shared memory a block needs
+    LibraryProduct     product;           // CUDA: what cuBLAS makes; the text then only says so
     int         first_line, last_line;     // in the unit's text, 1-based: `show kernels` cuts here
 } Kernel;
 

@@ -81,9 +81,14 @@ RECORD(record_param, ProgramParam,
 RECORD(record_unit, KernelUnit,
     TEXT(KernelUnit, target), TEXT(KernelUnit, name), TEXT(KernelUnit, flags),
     TEXT(KernelUnit, text));
+RECORD(record_product, LibraryProduct,
+    INT(LibraryProduct, m), INT(LibraryProduct, n), INT(LibraryProduct, k),
+    INT(LibraryProduct, a_row), INT(LibraryProduct, b_row),
+    BOOL(LibraryProduct, b_along_n), WORD(LibraryProduct, element, elements));
 RECORD(record_kernel, Kernel,
     TEXT(Kernel, symbol), TEXT(Kernel, title), TEXT(Kernel, body), INT(Kernel, unit),
-    LONG(Kernel, scratch), INT(Kernel, threads), LONG(Kernel, shared), INT(Kernel, first_line),
+    LONG(Kernel, scratch), INT(Kernel, threads), LONG(Kernel, shared),
+    PART(Kernel, product, record_product), INT(Kernel, first_line),
     INT(Kernel, last_line));
 RECORD(record_grid, Grid, INT(Grid, x), INT(Grid, y), INT(Grid, z));
 RECORD(record_launch, Launch,

@@ -276,6 +276,12 @@ static bool is_symbol(const char *s)
     return !*s;
 }
 
+static bool is_legal_product(const LibraryProduct *p)
+{
+    return p->m == 0 || (p->m > 0 && p->n > 0 && p->k > 0 && p->a_row >= p->k
+                         && p->b_row >= (p->b_along_n ? p->n : p->k));
+}
+
 static bool check_kernels(const Program *p, char *err)
 {
     for (int i = 0; i < p->kernel_count; i++) {
@@ -288,6 +294,8 @@ static bool check_kernels(const Program *p, char *err)
         if ((k->threads != 0) != is_cuda || !in_range(k->threads, 0, 1024) || k->threads % 32
             || !in_range(k->shared, 0, MOST_SHARED))
             return FAIL("kernel %d (%.64s): threads or shared memory are illegal", i, k->symbol);
+        if (!is_legal_product(&k->product) || (k->product.m && !is_cuda))
+            return FAIL("kernel %d (%.64s): its product is illegal", i, k->symbol);
     }
     for (int i = 0; i < p->unit_count; i++)
         if (!is_symbol(p->units[i].name) && strchr(p->units[i].name, '/'))

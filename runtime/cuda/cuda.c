@@ -2,6 +2,7 @@
 // access to tensors, and fills the table of device.h.
 #include "runtime/cuda/exec.h"
 #include "runtime/cuda/move.h"
+#include "runtime/cuda/products.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +78,7 @@ static bool open_device(Device *d, const int *map, char *err)
     for (int i = 0; i < p->device_count; i++)
         if (!open_streams(d, i, err))
             return false;
-    if (!cuda_memory_open(d, err))
+    if (!cuda_memory_open(d, err) || !products_open(d, err))
         return false;
     for (int i = 0; i < p->device_count; i++)
         if (!move_open(d, i, err))
@@ -112,6 +113,7 @@ static void cuda_close(Device *d)
     if (d->gpus.count) {
         for (int i = 0; i < p->sequence_count; i++)
             cuda_sequence_close(d, i);
+        products_close(d);
         cuda_memory_close(d);
         for (int i = 0; i < p->device_count; i++)
             close_streams(d, i);

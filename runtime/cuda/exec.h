@@ -24,7 +24,7 @@ typedef struct {
 
 // A launch, ready for cuLaunchKernel.
 typedef struct {
-    DriverFunction function;
+    DriverFunction function;           // NULL: cuBLAS makes it
     unsigned       grid[3], threads, shared;
     DriverAddress *args;
     void         **params;             // pointers to args
@@ -50,11 +50,14 @@ typedef struct {
     LaunchTime     *times;             // the caller's; NULL: no profile
 } CudaSequence;
 
+typedef struct Products Products;      // products.h
+
 struct Device {
     const Program *program;
     DeviceOptions  options;            // map is not kept
     Gpus           gpus;
     Modules        modules;
+    Products      *products;           // NULL: cuBLAS has nothing to do
     CudaDevice     list[PROGRAM_DEVICES];
     bool           reaches[GPUS_MOST][GPUS_MOST];      // by sender's and receiver's GPU
     CudaSide      *sides;              // by tensor

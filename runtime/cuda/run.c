@@ -4,6 +4,7 @@
 // from step to step is read from memory.
 #include "runtime/cuda/exec.h"
 #include "runtime/cuda/move.h"
+#include "runtime/cuda/products.h"
 
 DriverAddress cuda_address(const Device *d, int tensor)
 {
@@ -50,6 +51,12 @@ static bool say_launch(const Launch *l, char *err)
     return false;
 }
 
+static bool launch_kernel(const Device *d, const CudaLaunch *c, DriverStream stream, char *err)
+{
+    return DRIVER_CALL(&d->gpus.driver, err, cuLaunchKernel, c->function, c->grid[0], c->grid[1], c->grid[2],
+                       c->threads, 1, 1, c->shared, stream, c->params, NULL);
+}
+
 static bool enqueue_launch(Device *d, int sequence, int device, int index, char *err)
 {
     const CudaLaunch *c = &d->sequences[sequence].launches[index];
@@ -57,8 +64,7 @@ static bool enqueue_launch(Device *d, int sequence, int device, int index, char 
     DriverStream stream = d->list[device].compute;
     bool timed = d->sequences[sequence].times;
     if ((timed && !record(d, c->begin, stream, err))
-        || !DRIVER_CALL(&d->gpus.driver, err, cuLaunchKernel, c->function, c->grid[0], c->grid[1], c->grid[2],
-                        c->threads, 1, 1, c->shared, stream, c->params, NULL)
+        || !(c->function ? launch_kernel(d, c, stream, err) : products_launch(d, device, l, c, err))
         || (timed && !record(d, c->end, stream, err))
         || (d->options.one_by_one && !cuda_sync(d, device, err)))
         return say_launch(l, err);

@@ -46,6 +46,8 @@ static bool open_launch(Device *d, int device, const Launch *l, CudaLaunch *c, c
         c->args[i] = cuda_address(d, l->tensors[i]);
         c->params[i] = &c->args[i];
     }
+    if (k->product.m)
+        return true;
     return check_launch(d, l, k, gpu, err) && cuda_select(d, device, err)
         && modules_find(&d->modules, &d->gpus, gpu, k->unit, k->symbol, &c->function, err)
         && DRIVER_CALL(&d->gpus.driver, err, cuFuncSetAttribute, c->function,

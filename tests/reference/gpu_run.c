@@ -107,7 +107,7 @@ static bool run_steps(const GpuRun *r, Session *s, GpuResult *to)
 static void run_child(const GpuRun *r, GpuResult *to)
 {
     static Compilation c;
-    CompileOptions o = { .target = r->target, .modes = 1 << GRAPH_TRAIN };
+    CompileOptions o = { .target = r->target, .plan = r->plan, .modes = 1 << GRAPH_TRAIN };
     set_environment(r);
     if (!compile_file(&c, &o, r->path)) {
         diag_print(&c.diag, stderr, false);

@@ -8,6 +8,7 @@ enum { GPU_RUN_STEPS = 4, GPU_RUN_SAID = 8192 };
 
 typedef struct {
     const char *path, *target;         // a .net file; "sm_80:fp32"
+    const char *plan;                  // a file, or NULL
     SessionOptions options;
     int         devices;               // virtual GPUs
     bool        check;

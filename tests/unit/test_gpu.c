@@ -1,6 +1,8 @@
 // The CUDA backend on virtual GPUs with everything watched: the same losses as the CPU; one GPU or two,
 // streams in any order, graphs or none, peers or the host between them: the same bits. What does not fit, a
 // loss that is not finite, and a fault are told.
+#include "compile.h"
+#include "emit/cuda/plan.h"
 #include "reference/folder.h"
 #include "reference/gpu_run.h"
 #include "runtime/cuda/driver_abi.h"
@@ -8,6 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char one_net[] =
@@ -114,6 +117,52 @@ static void nothing_changes_a_bit(void **state)
     }
 }
 
+// --- cuBLAS ---------------------------------------------------------------------------------------
+
+// A plan that leaves fully connected layers, forward and input gradient, to cuBLAS. How many rows it has.
+static int write_library_plan(const char *path, const char *target, const char *name)
+{
+    Compilation c;
+    CompileOptions o = { .target = target, .modes = 1 << GRAPH_TRAIN };
+    int rows = 0;
+    assert_true(compile_file(&c, &o, path));
+    FILE *f = fopen(in_folder(name), "w");
+    assert_non_null(f);
+    fputs(PLAN_FIRST_LINE, f);
+    const Sequence *s = &c.program->sequences[0];
+    for (int i = 0; i < s->launch_count; i++) {
+        const char *plan = s->launches[i].plan, *end = strstr(plan, " : ");
+        bool again = false;
+        for (int k = 0; k < i; k++)
+            again |= !strcmp(s->launches[k].plan, plan);
+        if (!end || again || strncmp(s->launches[i].layer, "fc", 2) != 0 || !strstr(plan, "along k,"))
+            continue;
+        fprintf(f, "%.*s : cublas\n", (int)(end - plan), plan);
+        rows++;
+    }
+    assert_int_equal(fclose(f), 0);
+    compile_close(&c);
+    return rows;
+}
+
+static void cublas_makes_products(void **state)
+{
+    static const struct { const char *target; double tolerance; } targets[] = {
+        { "sm_80:fp32", 1e-5 }, { "sm_80", 5e-3 }, { "sm_80:bf16", 5e-2 },
+    };
+    (void)state;
+    need_nvrtc();
+    for (int i = 0; i < 6; i++) {
+        GpuResult r;
+        assert_true(write_library_plan(in_folder("two.net"), targets[i / 2].target, "cublas.plan") > 1);
+        run_well(&(GpuRun){ .path = in_folder("two.net"), .target = targets[i / 2].target,
+                            .plan = in_folder("cublas.plan"), .devices = 2, .check = true,
+                            .options.no_graphs = i % 2 }, &r);
+        assert_losses(&r, &cpu_two, targets[i / 2].tolerance);
+        assert_non_null(strstr(r.said, "cublasGemmEx"));
+    }
+}
+
 static void streams_in_any_order(void **state)
 {
     uint64_t bits = 0;
@@ -196,7 +245,8 @@ static void fail_call(const char *name, long n, unsigned code)
     char plan[80];
     GpuResult r;
     snprintf(plan, sizeof plan, "%s:%ld:%u", name, n, code);
-    gpu_run(&(GpuRun){ .path = in_folder("two.net"), .target = "sm_80", .devices = 2, .fail = plan }, &r);
+    gpu_run(&(GpuRun){ .path = in_folder("two.net"), .target = "sm_80", .plan = in_folder("cublas.plan"),
+                       .devices = 2, .fail = plan }, &r);
     bool told = r.end == GPU_RUN_REFUSED && strlen(r.err) > strlen(name) && (!r.opened || r.has_failed);
     bool fine = told || (r.end == GPU_RUN_DONE && may_fail(name));
     // The last calls of some functions close what a good run had.
@@ -213,7 +263,10 @@ static void every_call_may_fail(void **state)
     int turn = 0;
     (void)state;
     need_nvrtc();
-    run_well(&(GpuRun){ .path = in_folder("two.net"), .target = "sm_80", .devices = 2 }, &good);
+    assert_true(write_library_plan(in_folder("two.net"), "sm_80", "cublas.plan") > 1);
+    run_well(&(GpuRun){ .path = in_folder("two.net"), .target = "sm_80", .plan = in_folder("cublas.plan"),
+                        .devices = 2 }, &good);
+    assert_non_null(strstr(good.said, "cublasGemmEx"));
     for (const char *at = good.said; (at = strstr(at, "vgpu: calls: ")); at++) {
         char name[64];
         long count;
@@ -231,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_are_the_cpus),
         cmocka_unit_test(nothing_changes_a_bit),
+        cmocka_unit_test(cublas_makes_products),
         cmocka_unit_test(streams_in_any_order),
         cmocka_unit_test(stops_at_nan),
         cmocka_unit_test(says_what_is_wrong),

@@ -81,6 +81,14 @@ static CudaPlan *read_text(Fixture *f, const char *text)
     return plan_read(&f->arena, &f->diag, "my.plan", text, (int)strlen(text));
 }
 
+static void assert_same_tile(const CudaTile *a, const CudaTile *b)
+{
+    assert_true(a->m == b->m && a->n == b->n && a->k == b->k);
+    assert_true(a->warp_m == b->warp_m && a->warp_n == b->warp_n);
+    assert_true(a->stages == b->stages && a->split == b->split && a->patch == b->patch);
+    assert_int_equal(a->library, b->library);
+}
+
 // What is remembered is what the model says: of this problem, not of one that differs in a detail.
 static void choices_are_remembered(void **state)
 {
@@ -96,7 +104,7 @@ static void choices_are_remembered(void **state)
         bool from_plan;
         CudaChoice c = plan_choose(plan, t, asked[i], &from_plan), right = choose_tile(t, asked[i]);
         assert_false(from_plan);
-        assert_memory_equal(&c.best.tile, &right.best.tile, sizeof c.best.tile);
+        assert_same_tile(&c.best.tile, &right.best.tile);
         assert_true(c.best.seconds == right.best.seconds && c.second.seconds == right.second.seconds);
     }
     arena_close(&f.arena);
@@ -117,7 +125,7 @@ static void a_plan_wins(void **state)
     bool from_plan;
     CudaChoice c = plan_choose(plan, t, &conv3, &from_plan);
     assert_true(from_plan);
-    assert_memory_equal(&c.best.tile, &mine, sizeof mine);
+    assert_same_tile(&c.best.tile, &mine);
     assert_true(c.second.seconds <= c.best.seconds);
     plan_choose(plan, t, &conv1_weights, &from_plan);
     assert_false(from_plan);
@@ -127,6 +135,33 @@ static void a_plan_wins(void **state)
     assert_false(from_plan);
     arena_close(&f.arena);
     arena_close(&empty.arena);
+}
+
+// cuBLAS is worth its while for large products only, and where both operands are matrices.
+static void the_library_must_gain(void **state)
+{
+    (void)state;
+    static Fixture f;
+    const Target *t = target_find("sm_90a");
+    CudaProblem p = { .m = 4096, .n = 4096, .k = 9216, .groups = 1, .a_along_k = true, .b_along_k = true,
+                      .may_split = true, .library = true, .unique_bytes = 4.0 * 4096 * (9216 * 2 + 4096),
+                      .epilogue_bytes = 4 };
+    CudaChoice c = choose_tile(t, &p);
+    assert_true(c.best.tile.library && c.best.seconds < 0.85 * c.second.seconds);
+    p.m = 16;
+    c = choose_tile(t, &p);
+    assert_false(c.best.tile.library);
+    CudaTile library = { .split = 1, .library = true };
+    assert_non_null(read_text(&f, PLAN_FIRST_LINE));
+    const char *text = arena_printf(&f.arena, PLAN_FIRST_LINE "%s\n", plan_row(&f.arena, t, &p, &library));
+    assert_non_null(strstr(text, ": cublas\n"));
+    CudaPlan *plan = plan_read(&f.arena, &f.diag, "my.plan", text, (int)strlen(text));
+    assert_non_null(plan);
+    bool from_plan;
+    assert_true(plan_choose(plan, t, &p, &from_plan).best.tile.library && from_plan);
+    p.library = false;
+    assert_false(plan_choose(plan, t, &p, &from_plan).best.tile.library || from_plan);
+    arena_close(&f.arena);
 }
 
 #define ROW(target, along, tile) target " 1x1x1 groups 1 along " along " : tile " tile " split 1"
@@ -165,6 +200,7 @@ int main(void)
         cmocka_unit_test(few_tiles_are_split),
         cmocka_unit_test(choices_are_legal),
         cmocka_unit_test(choices_are_remembered),
+        cmocka_unit_test(the_library_must_gain),
         cmocka_unit_test(a_plan_wins),
         cmocka_unit_test(faults_of_plans_are_told),
     };

@@ -75,6 +75,7 @@ static CudaChoice choose(const Emit *e, const Group *g, const Contraction *c, bo
     p.unique_bytes = bytes_of(c->a) + bytes_of(c->b) + result;
     p.epilogue_bytes = result / outputs_of(&p);
     p.may_split = c->classes == 1;
+    p.library = c->product.m > 0;
     CudaChoice choice = plan_choose(e->plan, e->target, &p, from_plan);
     if (!p.may_split || outputs_of(&p) * choice.best.tile.split > INT32_MAX)
         choice.best.tile.split = 1;
@@ -228,6 +229,8 @@ static bool print_sums(Emit *e, const Kern *k, const Contraction *c, bool is_par
 static const char *tile_text(const Emit *e, const CudaPrice *price)
 {
     const CudaTile *t = &price->tile;
+    if (t->library)
+        return arena_printf(e->arena, "cuBLAS: %.1f us", price->seconds * 1e6);
     return arena_printf(e->arena, "tile %d x %d x %d%s, warps %d x %d, %d stages, split %d: %.1f us", t->m,
                         t->n, t->k, t->patch ? " on a patch" : "", t->warp_m, t->warp_n, t->stages, t->split,
                         price->seconds * 1e6);
@@ -236,7 +239,8 @@ static const char *tile_text(const Emit *e, const CudaPrice *price)
 // Why this tile: its price and limiter, and what comes next.
 static void explain(const Emit *e, Kern *k, const CudaProblem *p, const CudaChoice *c, bool from_plan)
 {
-    double sums = c->best.tile.split > 1 ? outputs_of(p) * c->best.tile.split * 4 : 0;
+    bool has_sums = c->best.tile.split > 1 || c->best.tile.library;
+    double sums = has_sums ? outputs_of(p) * c->best.tile.split * 4 : 0;
     k->seconds = c->best.seconds - (sums > 0 ? cuda_seconds_of_bytes(e->target, sums) : 0);
     k->limiter = cuda_limiter_name(c->best.limiter);
     k->plan = plan_row(e->arena, e->target, p, &c->best.tile);
@@ -300,6 +304,30 @@ static bool emit_products(Emit *e, Kern *k, const Contraction *c, const CudaPric
     return printed && print_products(e, k, c, t);
 }
 
+// A text that says what cuBLAS is asked for.
+static bool emit_library(Emit *e, Kern *k, const Contraction *c)
+{
+    const LibraryProduct *p = &c->product;
+    int a = kern_read(k, c->a), b = kern_read(k, c->b);
+    int partial = kern_write_partial(k, c->problem.m * c->problem.n);
+    k->product = *p;
+    k->bytes = (int64_t)(bytes_of(c->a) + bytes_of(c->b)) + 4 * (int64_t)p->m * p->n;
+    cuda_launch(k, 1, 1, 1, 32, 0);
+    cuda_open(e, k, 1, "nothing", "nothing");
+    head_constant(e, "A", a);
+    head_constant(e, "B", b);
+    head_constant(e, "D", partial);
+    head_constant(e, "M", p->m);
+    head_constant(e, "N", p->n);
+    head_constant(e, "K", p->k);
+    head_constant(e, "A_ROW", p->a_row);
+    head_constant(e, "B_ROW", p->b_row);
+    head_define(e, "B_IS", p->b_along_n ? "CUBLAS_OP_N" : "CUBLAS_OP_T");
+    head_define(e, "ELEMENT", p->element == ELEMENT_BF16 ? "CUDA_R_16BF" : "CUDA_R_32F");
+    head_define(e, "COMPUTE", "CUBLAS_COMPUTE_32F%s", p->element == ELEMENT_TF32 ? "_FAST_TF32" : "");
+    return head_body(e, "cuda/library.cu");
+}
+
 static bool emit_sums(Emit *e, Kern *k, const Contraction *c, int split)
 {
     const CudaProblem *p = &c->problem;
@@ -307,7 +335,8 @@ static bool emit_sums(Emit *e, Kern *k, const Contraction *c, int split)
     int partial = kern_read_partial(k);
     add_results(k, c);
     k->bytes = (int64_t)(outputs_of(p) * split * 4 + result_bytes(k->group, c));
-    k->reason = arena_printf(e->arena, "adds up the partial sums of %d blocks in their order", split);
+    k->reason = arena_printf(e->arena, split > 1 ? "adds up the partial sums of %d blocks in their order"
+                                                 : "finishes what cuBLAS has left", split);
     cuda_launch(k, cuda_blocks(threads, SUM_THREADS), 1, 1, SUM_THREADS, 0);
     cuda_open(e, k, SUM_LANES, "neighbouring results", "some neighbouring columns");
     head_constant(e, "PARTIAL", partial);
@@ -321,7 +350,9 @@ bool contraction_emit(Emit *e, Kern *k, const Contraction *c)
     CudaChoice choice = choose(e, k->group, c, &from_plan);
     if (k->pass > 0)
         return emit_sums(e, k, c, choice.best.tile.split);
-    k->passes = choice.best.tile.split > 1 ? 2 : 1;
+    k->passes = choice.best.tile.split > 1 || choice.best.tile.library ? 2 : 1;
     explain(e, k, &c->problem, &choice, from_plan);
+    if (choice.best.tile.library)
+        return emit_library(e, k, c);
     return emit_products(e, k, c, &choice.best);
 }

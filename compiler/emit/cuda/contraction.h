@@ -21,6 +21,7 @@ typedef struct Contraction {
     int64_t     run, run_used;     // gradients of weights: columns of a row of taps, and those that are taps
     int64_t     sum_rows;          // ... rows of a group, padding in: what a bias has
     const char *what;              // what a block makes: "pixels x channels"
+    LibraryProduct     product;           // what cuBLAS would make of it; m 0: nothing
     void      (*sizes)(Emit *e, const void *of);       // prints M(q) K(q), ROWS(q), ...
     void      (*maps)(Emit *e, const void *of);        // prints A_M A_K B_N B_K
     void      (*patch_maps)(Emit *e, const void *of);  // prints PATCH_M PATCH_TAP B_N B_K, PIXELS, ...

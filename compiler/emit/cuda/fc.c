@@ -100,6 +100,20 @@ static Contraction contraction_of(const Fc *c)
                           .sizes = print_sizes, .problem = { .m = c->m, .k = c->k, .groups = 1 } };
 }
 
+// What cuBLAS would make of it: features stand side by side, no output is padding.
+static LibraryProduct product_of(const Emit *e, const Fc *c, bool forward)
+{
+    Strides x = strides_of(c->x);
+    int64_t a_row = forward ? x.item : strides_of(c->y).item;
+    bool fits = x.column == x.pixel && c->outputs == c->w->shape.n && a_row <= INT32_MAX
+                && c->features <= INT32_MAX;
+    if (!fits)
+        return (LibraryProduct){ 0 };
+    return (LibraryProduct){ .m = (int)c->m, .n = (int)(forward ? c->outputs : c->features),
+                      .k = (int)(forward ? c->features : c->outputs), .a_row = (int)a_row,
+                      .b_row = (int)c->features, .b_along_n = !forward, .element = e->target->matrix };
+}
+
 bool cuda_fc_takes(const Emit *e, const Group *g)
 {
     Fc c;
@@ -122,6 +136,7 @@ bool cuda_fc_emit(Emit *e, Kern *k)
     of.what = forward ? "images x outputs" : "images x features";
     of.problem.n = forward ? c.outputs : c.features;
     of.problem.a_along_k = true;
+    of.product = product_of(e, &c, forward);
     of.problem.b_along_k = forward;
     return contraction_emit(e, k, &of);
 }

@@ -37,10 +37,13 @@ static bool same_problem(const CudaProblem *a, const CudaProblem *b)
 
 const char *plan_row(Arena *arena, const Target *target, const CudaProblem *p, const CudaTile *t)
 {
-    return arena_printf(arena, "%s %" PRId64 "x%" PRId64 "x%" PRId64 " groups %d along %c,%c : tile %dx%dx%d "
-                        "warps %dx%d stages %d split %d%s", target->name, p->m, p->n, p->k, p->groups,
-                        p->a_along_k ? 'k' : 'm', p->b_along_k ? 'k' : 'n', t->m, t->n, t->k, t->warp_m,
-                        t->warp_n, t->stages, t->split, t->patch ? " patch" : "");
+    const char *how = "cublas";
+    if (!t->library)
+        how = arena_printf(arena, "tile %dx%dx%d warps %dx%d stages %d split %d%s", t->m, t->n, t->k,
+                           t->warp_m, t->warp_n, t->stages, t->split, t->patch ? " patch" : "");
+    return arena_printf(arena, "%s %" PRId64 "x%" PRId64 "x%" PRId64 " groups %d along %c,%c : %s",
+                        target->name, p->m, p->n, p->k, p->groups, p->a_along_k ? 'k' : 'm',
+                        p->b_along_k ? 'k' : 'n', how);
 }
 
 // What is left of a line; NULL once it was something else than was looked for.
@@ -112,6 +115,12 @@ static bool scan_row(const char *line, char target[TARGET_NAME], CudaProblem *p,
     scan_word(&s, ",");
     p->b_along_k = scan_along_k(&s, 'n');
     scan_word(&s, ":");
+    skip_blanks(&s);
+    t->library = s.at && !strcmp(s.at, "cublas");
+    if (t->library) {
+        t->split = 1;
+        return true;
+    }
     scan_numbers(&s, "tile", 3, (int *const[]){ &t->m, &t->n, &t->k });
     scan_numbers(&s, "warps", 2, (int *const[]){ &t->warp_m, &t->warp_n });
     scan_numbers(&s, "stages", 1, (int *const[]){ &t->stages });
@@ -151,7 +160,8 @@ static bool read_row(CudaPlan *plan, Arena *arena, Diag *diag, const char *line,
         return diag_error(diag, at, "E601", "`%s` is no GPU that kernels can be made for", target);
     row.problem.may_split = true;
     row.problem.patch = any_patch(&row.tile);
-    if (!is_sane(&row.tile) || !tile_is_legal(row.target, &row.problem, &row.tile)) {
+    row.problem.library = true;
+    if ((!row.tile.library && !is_sane(&row.tile)) || !tile_is_legal(row.target, &row.problem, &row.tile)) {
         diag_error(diag, at, "E602", "no kernel can be made with this tile");
         diag_help(diag, "warps divide the tile, 2 to 8 of them; a row of 16-byte pieces divides their "
                         "threads; stages fit shared memory");
@@ -232,7 +242,8 @@ static bool same_patch(const CudaPatch *a, const CudaPatch *b)
 static bool same_question(const CudaProblem *a, const CudaProblem *b)
 {
     return same_problem(a, b) && same_patch(&a->patch, &b->patch) && a->may_split == b->may_split
-        && a->unique_bytes == b->unique_bytes && a->epilogue_bytes == b->epilogue_bytes;
+        && a->library == b->library && a->unique_bytes == b->unique_bytes
+        && a->epilogue_bytes == b->epilogue_bytes;
 }
 
 static CudaChoice ask_model(Chosen *chosen, const Target *target, const CudaProblem *p)
@@ -253,7 +264,7 @@ CudaChoice plan_choose(const CudaPlan *plan, const Target *target, const CudaPro
     const CudaTile *tile = plan_find(plan, target, p);
     CudaChoice c = ask_model(plan ? plan->chosen : NULL, target, p);
     *from_plan = tile && (p->may_split || tile->split == 1)
-        && (!tile->patch || tile_is_legal(target, p, tile));
+        && ((!tile->patch && !tile->library) || tile_is_legal(target, p, tile));
     if (*from_plan) {
         c.second = c.best;
         c.best = tile_price(target, p, tile);

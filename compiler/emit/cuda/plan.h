@@ -5,6 +5,7 @@
 //     # target     m x n x k of a group             16 bytes of a, b run along
 //     cuda:sm_90a 21632x384x2304 groups 1 along k,k : tile 128x128x32 warps 64x64 stages 3 split 1
 //
+// `: cublas` instead of a tile: the product is cuBLAS'.
 // A row that ends in `patch` keeps the pixels of a block's windows in shared memory (tiles.h).
 // `along m` (a) or `along n` (b) where neighbouring bytes of an operand are neighbouring rows or columns.
 #ifndef EMIT_CUDA_PLAN_H

@@ -30,6 +30,9 @@ static const GpuModel models[] = {
 enum { MODELS = sizeof models / sizeof *models };
 
 #define LAUNCH_SECONDS 1.5e-6      // in a graph
+#define LIBRARY_SHARE  0.85        // of attainable rates that cuBLAS reaches on layers' sizes
+#define LIBRARY_GAIN   0.85        // of the time that a kernel of our own takes
+#define LIBRARY_LEAST  5e-6        // that a product takes, however small
 enum {
     LATENCY  = 900,                // clocks from global to shared memory
     PROLOGUE = 300,                // clocks of a block before its first product
@@ -124,6 +127,8 @@ static bool copies_are_even(int rows, int k, bool along_k, int size, int threads
 
 bool tile_is_legal(const Target *target, const CudaProblem *p, const CudaTile *t)
 {
+    if (t->library)
+        return p->library;
     int size = element_bytes(target->matrix), threads = tile_threads(t);
     if (t->m % t->warp_m || t->n % t->warp_n || t->warp_m % 16 || t->warp_n % 16)
         return false;
@@ -187,8 +192,29 @@ static double split_bytes(const CudaProblem *p, const CudaTile *t)
     return t->split > 1 ? (double)p->m * (double)p->n * p->groups * 4 * 2 * t->split : 0;
 }
 
+static double attainable_flops(const GpuModel *g, Element e)
+{
+    return e == ELEMENT_FLOAT ? g->float_flops : e == ELEMENT_TF32 ? g->tf32_flops : g->bf16_flops;
+}
+
+// cuBLAS, near the rate of the best kernels, and the kernel that reads what it leaves.
+static CudaPrice library_price(const Target *target, const CudaProblem *p)
+{
+    const GpuModel *g = model_of(target);
+    double outputs = (double)p->m * (double)p->n, operands = p->unique_bytes - outputs * p->epilogue_bytes;
+    double math = 2 * outputs * (double)p->k / (LIBRARY_SHARE * attainable_flops(g, target->matrix));
+    double dram = (operands + 4 * outputs) / (LIBRARY_SHARE * g->dram);
+    CudaPrice price = { .tile = { .split = 1, .library = true }, .blocks_a_sm = 1,
+                        .limiter = math > dram ? LIMIT_MATH : LIMIT_DRAM };
+    price.seconds = fmax(fmax(math, dram), LIBRARY_LEAST) + LAUNCH_SECONDS
+                    + outputs * (4 + p->epilogue_bytes) / g->dram + LAUNCH_SECONDS;
+    return price;
+}
+
 CudaPrice tile_price(const Target *target, const CudaProblem *p, const CudaTile *t)
 {
+    if (t->library)
+        return library_price(target, p);
     const GpuModel *g = model_of(target);
     CudaPrice price = { .tile = *t, .seconds = INFINITY };
     int blocks = blocks_a_sm(g, target, p, t);
@@ -234,6 +260,15 @@ static void offer(CudaChoice *c, CudaPrice price)
     }
 }
 
+// A program that needs cuBLAS must be worth it: two guesses are compared.
+static void offer_library(CudaChoice *c, CudaPrice price)
+{
+    if (price.seconds < LIBRARY_GAIN * c->best.seconds)
+        offer(c, price);
+    else if (price.seconds < c->second.seconds)
+        c->second = price;
+}
+
 // More and more blocks to a tile, until each has few steps left.
 static void try_splits(const Target *target, const CudaProblem *p, CudaTile t, CudaChoice *c)
 {
@@ -276,6 +311,8 @@ CudaChoice choose_tile(const Target *target, const CudaProblem *p)
         for (int j = 0; j < COLUMNS; j++)
             for (int bytes = 64; bytes <= 128; bytes *= 2)
                 try_warps(target, p, (CudaTile){ .m = rows[i], .n = columns[j], .k = bytes / size }, &c);
+    if (p->library)
+        offer_library(&c, library_price(target, p));
     if (isinf(c.second.seconds))
         c.second = c.best;
     return c;
@@ -289,7 +326,5 @@ double cuda_seconds_of_bytes(const Target *target, double bytes)
 double cuda_roofline_seconds(const Target *target, double flops, double bytes)
 {
     const GpuModel *g = model_of(target);
-    double rate = target->matrix == ELEMENT_FLOAT  ? g->float_flops
-                  : target->matrix == ELEMENT_TF32 ? g->tf32_flops : g->bf16_flops;
-    return fmax(flops / rate, bytes / g->dram);
+    return fmax(flops / attainable_flops(g, target->matrix), bytes / g->dram);
 }

@@ -10,7 +10,8 @@
 // With a patch, all pixels that the taps of a block see stand in shared memory for k channels, twice, and
 // only the filters come in stages (kernels/cuda/contraction_patch.cu); of an image that is read in runs, all
 // that they see (kernels/cuda/contraction_runs.cu).
-typedef struct { int m, n, k, warp_m, warp_n, stages, split; bool patch; } CudaTile;
+// `library`: cuBLAS makes the product, and kernels/cuda/reduce.cu finishes it; there is no tile.
+typedef struct { int m, n, k, warp_m, warp_n, stages, split; bool patch, library; } CudaTile;
 
 // What a patch needs to know of windows; taps 0: there is none. Distances count pixels, one row after the
 // other, of which windows go from one to the next; in an image read in runs they count elements.
@@ -32,6 +33,7 @@ typedef struct {
     bool    a_along_k, b_along_k;  // 16 neighbouring bytes of the operand have the same m (n)
     bool    may_split;             // the body can leave partial sums
     CudaPatch patch;
+    bool    library;               // both operands are matrices, one group: cuBLAS can make the product
     double  unique_bytes;          // what must cross DRAM at least: operands, results, what the epilogue
                                    // reads
     double  epilogue_bytes;        // of an output: what the epilogue reads and stores
