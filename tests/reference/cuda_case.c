@@ -1,5 +1,6 @@
 // In: a group of a graph and the evaluator's values. Out: a failed test, or nothing.
 #include "reference/cuda_case.h"
+#include "reference/cuda_places.h"
 #include "runtime/cuda/build.h"
 #include "runtime/vgpu/vgpu.h"
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 #define LR       0.125f
 #define MOMENTUM 0.75f
 #define DECAY    0.0625f
-enum { PARAMS = 64, STEPS_MOST = 1 << 24 };
+enum { PARAMS = 64, STEPS_MOST = 1 << 24, STEPS_MOST_CHANGED = 1 << 18 };
 
 typedef struct { StepState state; ParamRates rates[PARAMS]; } State;
 
@@ -31,6 +32,20 @@ typedef struct {
 
 // Who an element belongs to: what is nobody's must stay as it was.
 typedef enum { NOBODYS, PADDING_OF_A_RESULT, RESULT } Mark;
+
+// What a kernel did is not right.
+__attribute__((format(printf, 3, 4)))
+static void wrong(CudaCase *c, CudaVerdict verdict, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(c->message, sizeof c->message, fmt, args);
+    va_end(args);
+    if (!c->back)
+        fail_msg("%s", c->message);
+    c->verdict = verdict;
+    longjmp(*c->back, 1);
+}
 
 // --- numbers ------------------------------------------------------------------------------------
 
@@ -274,28 +289,34 @@ static void check_rest(Run *r, const Node *home)
     for (int64_t i = 0; i < room->bytes / size; i++) {
         Mark m = (Mark)r->mark[home->id][i];
         if (m == PADDING_OF_A_RESULT && load(room->at, i, home->layout.element) != 0)
-            fail_msg("%s, %s by %s: padding of %s is not zero", r->of->target->name, r->group->root->name,
-                     r->body, home->name);
+            wrong(r->of, CUDA_WRONG, "%s, %s by %s: padding of %s is not zero", r->of->target->name,
+                  r->group->root->name, r->body, home->name);
         if (m == NOBODYS && memcmp(room->at + i * size, r->before[home->id] + i * size, (size_t)size))
-            fail_msg("%s, %s by %s: element %lld of %s is written, which is somebody else's",
-                     r->of->target->name, r->group->root->name, r->body, (long long)i, home->name);
+            wrong(r->of, CUDA_WRONG, "%s, %s by %s: element %lld of %s is written, which is somebody else's",
+                  r->of->target->name, r->group->root->name, r->body, (long long)i, home->name);
     }
 }
 
 // --- running ------------------------------------------------------------------------------------
 
-// From the kernel cache, where the same text was compiled before.
-static VgpuModule *compile(const CudaCase *c, const char *text, const char *what)
+// From the kernel cache, where the same text was compiled before. A changed text may spill.
+static VgpuModule *compile(CudaCase *c, const char *text, int pass, const char *what)
 {
     char err[VGPU_ERROR];
-    const CudaUnit unit = { "unit.cu", strstr(c->target->flags, "sm_"), text };
+    const char *changed = c->changed[pass];
+    const CudaUnit unit = { "unit.cu", strstr(c->target->flags, "sm_"), changed ? changed : text };
+    const SpillAllowance any = { "*", "a changed text" };
+    CudaBuildOptions o = { .threads = 1, .allowed = &any, .allowed_count = changed != NULL };
     CudaBuilt built;
-    if (!cuda_build(c->nvrtc, &unit, 1, &(CudaBuildOptions){ .threads = 1 }, &built, err))
-        fail_msg("%s, %s: %s", what, c->target->name, err);
-    VgpuModule *m = vgpu_module_load(built.out.ptx, err);
-    if (!m)
-        fail_msg("%s: %s", what, err);
+    bool ok = cuda_build(c->nvrtc, &unit, 1, &o, &built, err);
+    bool same = ok && changed && strcmp(built.out.ptx, c->ptx[pass]) == 0;
+    VgpuModule *m = ok && !same ? vgpu_module_load(built.out.ptx, err) : NULL;
+    if (ok && !changed && c->back)
+        c->ptx[pass] = arena_copy(c->arena, built.out.ptx, strlen(built.out.ptx));
     cuda_built_close(&built, 1);
+    if (!m)
+        wrong(c, same ? CUDA_SAME : CUDA_REFUSED, "%s, %s: %s", what, c->target->name,
+              same ? "the same instructions" : err);
     return m;
 }
 
@@ -333,9 +354,8 @@ static VgpuMemory *memory_of(Run *r, const Kern *k, bool is_first)
     return memory;
 }
 
-static void launch(Run *r, const Kern *k, const VgpuModule *m, bool is_first)
+static bool launch(Run *r, const Kern *k, const VgpuModule *m, bool is_first, char err[VGPU_ERROR])
 {
-    char err[VGPU_ERROR];
     char *pointers[KERNEL_TENSORS];
     const void *params[KERNEL_TENSORS];
     for (int i = 0; i < k->arg_count; i++) {
@@ -343,13 +363,14 @@ static void launch(Run *r, const Kern *k, const VgpuModule *m, bool is_first)
         params[i] = &pointers[i];
     }
     VgpuMemory *memory = memory_of(r, k, is_first);
+    int64_t most = r->of->changed[0] || r->of->changed[1] ? STEPS_MOST_CHANGED : STEPS_MOST;
     VgpuLaunch l = { .grid = { (unsigned)k->grid.x, (unsigned)k->grid.y, (unsigned)k->grid.z },
                      .block = { (unsigned)k->threads, 1, 1 }, .shared_bytes = (unsigned)k->shared,
                      .params = params, .check = true, .memory = memory, .threads = 2,
-                     .seed = (uint64_t)r->group->id + 1, .max_steps = STEPS_MOST };
-    if (!vgpu_launch(m, k->symbol, &l, err))
-        fail_msg("%s, %s: %s", r->of->target->name, r->group->root->name, err);
+                     .seed = (uint64_t)r->group->id + 1, .max_steps = most };
+    bool ok = vgpu_launch(m, k->symbol, &l, err);
     vgpu_memory_close(memory);
+    return ok;
 }
 
 static void count_run(CudaCase *c, const char *body)
@@ -362,17 +383,20 @@ static void count_run(CudaCase *c, const char *body)
 static const char *run(Run *r)
 {
     const char *row = NULL;
+    char err[VGPU_ERROR];
     Kern k = { .passes = 1 };
     for (int pass = 0, passes = 1; pass < passes; pass++) {
         const CudaCase *of = r->of;
         const char *text = cuda_text(of->arena, of->graph, r->group, of->target, of->plan, pass, &k,
                                      &r->body);
-        VgpuModule *m = compile(r->of, text, r->group->root->name);
+        VgpuModule *m = compile(r->of, text, pass, r->group->root->name);
         if (pass == 0)
             row = k.plan;
         passes = k.passes > passes ? k.passes : passes;
-        launch(r, &k, m, pass == 0);
+        bool ok = launch(r, &k, m, pass == 0, err);
         vgpu_module_close(m);
+        if (!ok)
+            wrong(r->of, CUDA_REPORTED, "%s, %s: %s", r->of->target->name, r->group->root->name, err);
         count_run(r->of, r->body);
     }
     return row;
@@ -404,9 +428,9 @@ static void differ(void *with, int64_t index, int64_t address)
     double is = load(c->at, address, e), want = c->want[index];
     double allowed = 1.01 * half_a_step(e) * fabs(want) + SUM_ERROR * c->most + 1e-37;
     if (!(fabs(is - want) <= allowed))
-        fail_msg("%s, %s by %s: element %lld of %s is %g, not %g; numbers go up to %g",
-                 c->run->of->target->name, c->run->group->root->name, c->run->body, (long long)index,
-                 c->node->name, is, want, c->most);
+        wrong(c->run->of, CUDA_WRONG, "%s, %s by %s: element %lld of %s is %g, not %g; numbers go up to %g",
+              c->run->of->target->name, c->run->group->root->name, c->run->body, (long long)index,
+              c->node->name, is, want, c->most);
 }
 
 static void compare(Run *r, const Node *n, const double *want, const char *at)
@@ -471,6 +495,22 @@ static void compare_update(Run *r, const Node *sgd)
     compare(r, param, next, tensor(r, param));
 }
 
+// Where the group keeps places, in the last of its nodes that pools.
+static void compare_places(Run *r)
+{
+    const Group *g = r->group;
+    for (int i = 0; i < g->count; i++) {
+        const Node *n = g->nodes[i];
+        if (n->op != OP_MAX_POOL || !r->of->places[n->id].at)
+            continue;
+        int64_t at = cuda_places_wrong(n, r->of->evaluator->value[n->in[0]->id],
+                                       (const uint8_t *)r->of->places[n->id].at);
+        if (at >= 0)
+            wrong(r->of, CUDA_WRONG, "%s, %s by %s: the place of element %lld of %s is not the maximum's",
+                  r->of->target->name, g->root->name, r->body, (long long)at, n->name);
+    }
+}
+
 static Run run_of(CudaCase *c, Group *group)
 {
     int count = c->graph->count;
@@ -489,6 +529,12 @@ const char *cuda_case_check(CudaCase *c, Group *group)
     fill_tensors(&r);
     remember(&r);
     const char *row = run(&r);
+    bool stops = r.state.at && ((const State *)(void *)r.state.at)->state.stop;
+    if (stops != c->stops)
+        wrong(c, CUDA_WRONG, "%s, %s by %s %s the step", c->target->name, group->root->name, r.body,
+              stops ? "stops" : "does not stop");
+    if (stops)
+        return row;
     compute(&r);
     for (int i = 0; i < group->count; i++)
         if (op_has(group->nodes[i]->op, OP_UPDATE))
@@ -496,11 +542,10 @@ const char *cuda_case_check(CudaCase *c, Group *group)
     for (int i = 0; i < group->output_count; i++)
         compare(&r, group->outputs[i], c->evaluator->value[group->outputs[i]->id],
                 tensor(&r, group->outputs[i]));
+    compare_places(&r);
     for (int i = 0; i < c->graph->count; i++)
         if (r.value[i].at && r.mark[i])
             check_rest(&r, c->graph->nodes[i]);
-    if (r.state.at && ((const State *)(void *)r.state.at)->state.stop)
-        fail_msg("%s, %s by %s stops the step", c->target->name, group->root->name, r.body);
     return row;
 }
 

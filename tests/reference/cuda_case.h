@@ -6,6 +6,15 @@
 #include "emit/cuda/plan.h"
 #include "reference/cuda_text.h"
 
+// What became of a text that somebody has changed.
+typedef enum {
+    CUDA_RIGHT,                    // nobody has noticed
+    CUDA_REPORTED,                 // by the virtual GPU
+    CUDA_WRONG,                    // a number, padding, somebody else's memory
+    CUDA_REFUSED,                  // NVRTC does not take it
+    CUDA_SAME                      // NVRTC makes the same instructions of it
+} CudaVerdict;
+
 typedef struct CudaCase {
     Arena           *arena;
     const Graph     *graph;        // has been through all passes for the target
@@ -16,6 +25,12 @@ typedef struct CudaCase {
     int              kernels;      // counts what was run
     int              runs[64];     // ... by row of cuda_bodies
     struct CudaRoom *places;       // by node id: of maxima, as forward kernels have left them
+    bool             stops;        // a loss that is no number is expected: only that is looked at
+    const char      *changed[2];   // by pass: the text to take instead of the one made; NULL: that one
+    const char      *ptx[2];       // by pass: of the last run without a changed text
+    jmp_buf         *back;         // where to go with a verdict instead of failing the test; NULL: fail
+    CudaVerdict      verdict;
+    char             message[800];
 } CudaCase;
 
 // Runs all kernels of a group; fails the test unless what it leaves is right, padding is zero, no other byte

@@ -25,42 +25,48 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void make_graph(SmallNet *s, const Job *job, const Target *target)
+static void make_graph(SmallNet *s, const CudaNet *net, const Target *target)
 {
-    arena_open(&s->arena, 0, &s->exhausted);
     diag_open(&s->diag, &s->arena);
-    s->g = graph_new(&s->arena, &s->diag, job->net->name, GRAPH_TRAIN, job->net->batch);
+    s->g = graph_new(&s->arena, &s->diag, net->name, GRAPH_TRAIN, net->batch);
     graph_device(s->g, "gpu0");
-    job->net->build(s, job->net->with);
-    PassOptions o = { target, job->net->fuse, job->net->fuse_update, true };
+    net->build(s, net->with);
+    PassOptions o = { target, net->fuse, net->fuse_update, true };
     if (pass_run(s->g, &o, NULL))
         return;
     diag_print(&s->diag, stdout, false);
-    fail_msg("%s, %s: refused", job->net->name, target->name);
+    fail_msg("%s, %s: refused", net->name, target->name);
+}
+
+void cuda_net_open(const CudaNet *net, Element precision, Nvrtc *nvrtc, SmallNet *s, CudaCase *c)
+{
+    const Target *target = target_with(target_find("sm_80"), precision);
+    make_graph(s, net, target);
+    *c = (CudaCase){ .arena = &s->arena, .graph = s->g, .target = target, .nvrtc = nvrtc };
+    c->evaluator = evaluator_open(&s->arena, s->g);
+    evaluator_fill(c->evaluator, 11 + net->with);
+    if (net->batch > 2)
+        c->evaluator->label[1] = -1;                         // no sample
+    c->evaluator->frozen = true;
+    evaluator_run(c->evaluator);
 }
 
 static void check_net(void **state)
 {
     const Job *job = *state;
     SmallNet s = { 0 };
-    const Target *target = target_with(target_find("sm_80"), job->precision);
+    CudaCase c;
     if (setjmp(s.exhausted))
         fail_msg("out of memory");
-    make_graph(&s, job, target);
-    CudaCase c = { .arena = &s.arena, .graph = s.g, .target = target, .nvrtc = job->nvrtc };
-    c.evaluator = evaluator_open(&s.arena, s.g);
-    evaluator_fill(c.evaluator, 11 + job->net->with);
-    if (job->net->batch > 2)
-        c.evaluator->label[1] = -1;                          // no sample
-    c.evaluator->frozen = true;
-    evaluator_run(c.evaluator);
+    arena_open(&s.arena, 0, &s.exhausted);
+    cuda_net_open(job->net, job->precision, job->nvrtc, &s, &c);
     cuda_case_check_all(&c);
     job->result->kernels = c.kernels;
     memcpy(job->result->runs, c.runs, sizeof c.runs);
     arena_close(&s.arena);
 }
 
-static const char *precision_name(Element e)
+const char *cuda_precision(Element e)
 {
     return e == ELEMENT_BF16 ? "bf16" : e == ELEMENT_TF32 ? "tf32" : "fp32";
 }
@@ -93,7 +99,7 @@ static bool is_wanted(const CudaJobs *jobs, const CudaNet *net, Element precisio
 {
     const char *only = getenv("CLEAVE_TEST_NETS");           // part of "NAME, bf16"
     char name[128];
-    snprintf(name, sizeof name, "%s, %s", net->name, precision_name(precision));
+    snprintf(name, sizeof name, "%s, %s", net->name, cuda_precision(precision));
     unsigned wanted = jobs->all || only ? net->precisions : net->quick;
     return (wanted >> precision & 1) && (!only || strstr(name, only));
 }
@@ -122,7 +128,7 @@ static void end_one(CudaJobs *jobs, Running *running, int places)
     bool failed = !WIFEXITED(status) || WEXITSTATUS(status);
     if (failed || getenv("CLEAVE_TEST_TIMES"))
         print_message("%s, %s: %s, %d kernels in %.2f s\n", r->job.net->name,
-                      precision_name(r->job.precision), failed ? "FAILED" : "right", result->kernels,
+                      cuda_precision(r->job.precision), failed ? "FAILED" : "right", result->kernels,
                       result->seconds);
     if (failed)
         print_words(r->words);

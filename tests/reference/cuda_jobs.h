@@ -23,6 +23,11 @@ typedef struct {
     double seconds;
 } CudaJobs;
 
+// Opens a net in one precision: its graph through all passes, the evaluator's values. Lives in s->arena.
+void cuda_net_open(const CudaNet *net, Element precision, Nvrtc *nvrtc, SmallNet *s, CudaCase *c);
+// "bf16"
+const char *cuda_precision(Element e);
+
 // Says on the terminal what failed. False when there is no NVRTC.
 bool cuda_jobs_run(CudaJobs *jobs);
 #endif

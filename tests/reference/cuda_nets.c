@@ -132,6 +132,15 @@ static void lrn(SmallNet *s, unsigned with)
     loss(s, small_bias(s, small_fc(s, x, 6)));
 }
 
+// A map so tall that a block pools several rows, one after the other.
+static void tall(SmallNet *s, unsigned height)
+{
+    LrnAttr near = { 5, 1, 0.2, 0.75, 1 };
+    Node *x = relu(s, conv(s, small_input(s, 8, height, 5), 8, 1, small_window(1, 1, 0)));
+    x = pooled(s, normalised(s, x, OP_LRN, near), OP_MAX_POOL, small_window(3, 2, 0));
+    loss(s, small_bias(s, small_fc(s, x, 6)));
+}
+
 // Concatenations and slices inside and at the edges of vectors, softmax in the middle, a flattened map, an
 // image that a convolution reads in runs.
 static void moved(SmallNet *s, unsigned with)
@@ -177,6 +186,16 @@ static void odd_shapes(SmallNet *s, unsigned with)
         x = conv(s, x, 6, 3, small_window(2, 3, 1));
     }
     loss(s, small_bias(s, small_fc(s, x, 5)));
+}
+
+// Input gradients by classes of the stride, several tiles of terms and of pixels.
+static void strides(SmallNet *s, unsigned with)
+{
+    (void)with;
+    Node *x = relu(s, conv(s, small_input(s, 8, 13, 11), 40, 1, small_window(1, 1, 0)));
+    x = relu(s, conv(s, x, 24, 1, small_window(3, 2, 1)));
+    x = relu(s, conv(s, x, 72, 2, small_window(5, 3, 2)));
+    loss(s, small_bias(s, small_fc(s, x, 40)));
 }
 
 // A net in two columns: parts on one device, on two, or groups.
@@ -278,6 +297,7 @@ const CudaNet cuda_nets[] = {
     { "lrn 5, maps",              lrn,           5, 3, true,  true,  BF16, ALL },
     { "lrn 6, maps",              lrn,           6, 1, true,  true,  TF32, ALL },
     { "lrn 7, parts",             lrn,           7, 3, true,  true,  TF32, ALL },
+    { "lrn, 1101 rows",           tall,       1101, 3, true,  true,  TF32, ALL },
     { "moved",                    moved,         0, 3, true,  false, 0, ALL },
     { "moved vectors",            moved,         1, 1, true,  false, TF32, ALL },
     { "moved, unfused",           moved,         0, 3, false, false, 0, ALL },
@@ -288,6 +308,8 @@ const CudaNet cuda_nets[] = {
     { "odd groups",               odd_shapes,    0, 3, true,  true,  TF32, ALL },
     { "odd groups, stored",       odd_shapes,    0, 1, true,  false, FP32, ALL },
     { "pools 0, gradients stored", two_pools,    0, 1, true,  false, TF32, ALL },
+    { "strides",                  strides,       0, 3, true,  true,  BF16, ALL },
+    { "strides, stored",          strides,       1, 2, true,  false, 0, ALL },
     { "parts",                    columns,       FORM_PARTS, 3, true, true, BF16, ALL },
     { "parts, unfused",           columns,       FORM_PARTS, 1, false, false, 0, ALL },
     { "parts on two devices",     columns,       FORM_SPLIT, 3, true, true, 0, ALL },

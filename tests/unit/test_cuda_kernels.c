@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 enum { LEAST_KERNELS = 150 };
@@ -43,8 +45,38 @@ static void test_numbers(void **state)
         print_message("that is longer than %.0f s\n", MOST_SECONDS);
 }
 
+// A label that is no class, a score that is no number.
+static void test_loss_stops(void **state)
+{
+    (void)state;
+    Nvrtc nvrtc;
+    SmallNet s = { 0 };
+    CudaCase c;
+    if (!cuda_open_nvrtc(&nvrtc))
+        skip();
+    if (setjmp(s.exhausted))
+        fail_msg("out of memory");
+    arena_open(&s.arena, 0, &s.exhausted);
+    const CudaNet *net = cuda_nets;
+    while (strcmp(net->name, "77 classes"))
+        net++;
+    cuda_net_open(net, ELEMENT_TF32, &nvrtc, &s, &c);
+    int i = 0;
+    while (s.g->groups[i]->pattern != PATTERN_LOSS)
+        i++;
+    Group *loss = s.g->groups[i];
+    cuda_case_check(&c, loss);
+    c.stops = true;
+    c.evaluator->label[2] = (double)s.g->scores->shape.c;
+    cuda_case_check(&c, loss);
+    c.evaluator->label[2] = 0;
+    c.evaluator->value[s.g->scores->id][3] = (double)NAN;
+    cuda_case_check(&c, loss);
+    arena_close(&s.arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_numbers) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_numbers), cmocka_unit_test(test_loss_stops) };
     return cmocka_run_group_tests_name("cuda kernels", tests, NULL, NULL);
 }
