@@ -1,7 +1,6 @@
 // Samples of an open feed: read, stepped through the pipeline, turned into floats.
 #include "runtime/data/feed.h"
-#include "runtime/data/draw.h"
-#include <assert.h>
+#include "runtime/data/choice.h"
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,47 +11,6 @@ int64_t feed_source_index(const Feed *f, int64_t index)
     if (!f->every)
         return index;
     return f->held ? index * f->every + f->every - 1 : index + index / (f->every - 1);
-}
-
-// --- random choices ------------------------------------------------------------------------------
-
-static DrawKey key_of(const FeedStep *step, const FeedKey *key, int64_t index, DrawPurpose purpose)
-{
-    assert(key);                   // the fixed steps, which have no key, draw nothing
-    return (DrawKey){ .seed = key->seed, .epoch = key->epoch, .sample = (uint32_t)index,
-                      .purpose = purpose, .stage = step->stage };
-}
-
-// Where a crop begins. The corners, in the paper's order with the centre in the middle.
-static void crop_place(const FeedStep *step, const FeedKey *key, int64_t index, int view,
-                       int height, int width, int *top, int *left)
-{
-    static const int corner[5][2] = { { 0, 0 }, { 0, 2 }, { 1, 1 }, { 2, 0 }, { 2, 2 } };
-    int room_y = height - step->height, room_x = width - step->width;
-    *top = room_y / 2;
-    *left = room_x / 2;
-    if (step->at == CROP_RANDOM) {
-        DrawKey draw = key_of(step, key, index, DRAW_CROP);
-        *top = (int)draw_below(&draw, 0, (uint32_t)room_y + 1);
-        *left = (int)draw_below(&draw, 1, (uint32_t)room_x + 1);
-    } else if (step->at == CROP_CORNERS) {
-        *top = room_y * corner[view][0] / 2;
-        *left = room_x * corner[view][1] / 2;
-    }
-}
-
-static bool mirrored(const FeedStep *step, const FeedKey *key, int64_t index, int view)
-{
-    if (step->both)
-        return view != 0;
-    DrawKey draw = key_of(step, key, index, DRAW_MIRROR);
-    return draw_unit(&draw, 0) < step->p;
-}
-
-// How many views a step makes of a sample; a view's number is written with these as digits.
-static int step_views(const FeedStep *step)
-{
-    return step->at == CROP_CORNERS ? 5 : step->both ? 2 : 1;
 }
 
 // --- on bytes ------------------------------------------------------------------------------------
@@ -82,8 +40,8 @@ bool feed_apply_bytes(const Feed *f, Reader *r, int first, int last, const FeedK
     int view = key ? key->view : 0;
     for (int i = first; i < last; i++) {
         const FeedStep *step = &f->steps[i];
-        int top, left, digit = view % step_views(step);
-        view /= step_views(step);
+        int top, left, digit = view % choice_views(step);
+        view /= choice_views(step);
         switch (step->kind) {
         case FEED_RESIZE:
             if (!resize_bytes(step, r, err))
@@ -95,11 +53,11 @@ bool feed_apply_bytes(const Feed *f, Reader *r, int first, int last, const FeedK
                          r->image.height, r->image.width, step->height, step->width);
                 return false;
             }
-            crop_place(step, key, index, digit, r->image.height, r->image.width, &top, &left);
+            choice_crop(step, key, index, digit, r->image.height, r->image.width, &top, &left);
             image_crop(&r->image, top, left, step->height, step->width);
             break;
         case FEED_MIRROR:
-            if (mirrored(step, key, index, digit))
+            if (choice_mirror(step, key, index, digit))
                 image_mirror(&r->image);
             break;
         case FEED_GREY:
@@ -201,20 +159,15 @@ static void mirror_floats(float *x, int64_t rows, int width)
         }
 }
 
-// The same for every pixel of an image: a random multiple of each component.
+// The same for every pixel of an image.
 static void light_floats(const FeedStep *step, const FeedKey *key, int64_t index, const double colours[3][3],
                          float *x, size_t plane)
 {
-    DrawKey draw = key_of(step, key, index, DRAW_LIGHT);
-    double add[3] = { 0, 0, 0 };
-    for (uint32_t i = 0; i < 3; i++) {
-        double alpha = step->p * draw_normal(&draw, i);
-        for (int c = 0; c < 3; c++)
-            add[c] += alpha * colours[i][c];
-    }
-    for (int c = 0; c < 3; c++)
+    float add[3];
+    choice_light(step, key, index, colours, add);
+    for (size_t c = 0; c < 3; c++)
         for (size_t k = 0; k < plane; k++)
-            x[(size_t)c * plane + k] += (float)add[c];
+            x[c * plane + k] += add[c];
 }
 
 static void apply_floats(const Feed *f, float *x, int height, int width, const FeedKey *key,
@@ -223,18 +176,18 @@ static void apply_floats(const Feed *f, float *x, int height, int width, const F
     int channels = (int)f->image.c;
     for (int i = f->byte_steps; i < f->step_count; i++) {
         const FeedStep *step = &f->steps[i];
-        int top, left, digit = view % step_views(step);
-        view /= step_views(step);
+        int top, left, digit = view % choice_views(step);
+        view /= choice_views(step);
         if (step->kind == FEED_CENTER) {
             size_t count = (size_t)channels * (size_t)height * (size_t)width;
             for (size_t j = 0; j < count; j++)
                 x[j] -= f->mean[j];
         } else if (step->kind == FEED_CROP_FLOATS) {
-            crop_place(step, key, index, digit, height, width, &top, &left);
+            choice_crop(step, key, index, digit, height, width, &top, &left);
             crop_floats(x, channels, &height, &width, top, left, step->height, step->width);
         } else if (step->kind == FEED_LIGHT) {
             light_floats(step, key, index, f->colours, x, (size_t)height * (size_t)width);
-        } else if (mirrored(step, key, index, digit)) {
+        } else if (choice_mirror(step, key, index, digit)) {
             mirror_floats(x, (int64_t)channels * height, width);
         }
     }
@@ -264,7 +217,7 @@ bool feed_sample(const Feed *f, Reader *r, const FeedKey *key, int64_t index, fl
         return true;
     int view = key->view;
     for (int i = 0; i < f->byte_steps; i++)
-        view /= step_views(&f->steps[i]);
+        view /= choice_views(&f->steps[i]);
     apply_floats(f, x, r->image.height, r->image.width, key, index, view);
     memcpy(to, x, (size_t)shape_item(f->image) * sizeof *to);
     return true;
