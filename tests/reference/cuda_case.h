@@ -25,7 +25,8 @@ typedef struct CudaCase {
     int              kernels;      // counts what was run
     int              runs[64];     // ... by row of cuda_bodies
     struct CudaRoom *places;       // by node id: of maxima, as forward kernels have left them
-    bool             stops;        // a loss that is no number is expected: only that is looked at
+    bool             stops;        // a loss that is no number is expected: no number is looked at
+    bool             stopped;      // ... or has been there before: parameters must stay as they are
     const char      *changed[2];   // by pass: the text to take instead of the one made; NULL: that one
     const char      *ptx[2];       // by pass: of the last run without a changed text
     jmp_buf         *back;         // where to go with a verdict instead of failing the test; NULL: fail

@@ -45,6 +45,17 @@ static void test_numbers(void **state)
         print_message("that is longer than %.0f s\n", MOST_SECONDS);
 }
 
+static void open_net(const char *name, Nvrtc *nvrtc, SmallNet *s, CudaCase *c)
+{
+    const CudaNet *net = cuda_nets;
+    if (!cuda_open_nvrtc(nvrtc))
+        skip();
+    while (strcmp(net->name, name))
+        net++;
+    arena_open(&s->arena, 0, &s->exhausted);
+    cuda_net_open(net, ELEMENT_TF32, nvrtc, s, c);
+}
+
 // A label that is no class, a score that is no number.
 static void test_loss_stops(void **state)
 {
@@ -52,15 +63,9 @@ static void test_loss_stops(void **state)
     Nvrtc nvrtc;
     SmallNet s = { 0 };
     CudaCase c;
-    if (!cuda_open_nvrtc(&nvrtc))
-        skip();
     if (setjmp(s.exhausted))
         fail_msg("out of memory");
-    arena_open(&s.arena, 0, &s.exhausted);
-    const CudaNet *net = cuda_nets;
-    while (strcmp(net->name, "77 classes"))
-        net++;
-    cuda_net_open(net, ELEMENT_TF32, &nvrtc, &s, &c);
+    open_net("77 classes", &nvrtc, &s, &c);
     int i = 0;
     while (s.g->groups[i]->pattern != PATTERN_LOSS)
         i++;
@@ -75,8 +80,40 @@ static void test_loss_stops(void **state)
     arena_close(&s.arena);
 }
 
+// Behind such a loss no kernel changes a parameter.
+static void check_stopped(const char *name)
+{
+    Nvrtc nvrtc;
+    SmallNet s = { 0 };
+    CudaCase c;
+    volatile int updates = 0;
+    if (setjmp(s.exhausted))
+        fail_msg("out of memory");
+    open_net(name, &nvrtc, &s, &c);
+    c.stops = c.stopped = true;
+    for (int i = 0; i < s.g->group_count; i++)
+        for (int k = 0; k < s.g->groups[i]->count; k++)
+            if (op_has(s.g->groups[i]->nodes[k]->op, OP_UPDATE)) {
+                cuda_case_check(&c, s.g->groups[i]);
+                updates = updates + 1;
+                break;
+            }
+    assert_true(updates > 2);
+    arena_close(&s.arena);
+}
+
+static void test_stopped(void **state)
+{
+    (void)state;
+    check_stopped("strides");                                // weights with biases, at once
+    check_stopped("odd groups");                             // the same by bodies of single numbers
+    check_stopped("pools 0, gradients stored");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_numbers), cmocka_unit_test(test_loss_stops) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_loss_stops), cmocka_unit_test(test_stopped),
+    };
     return cmocka_run_group_tests_name("cuda kernels", tests, NULL, NULL);
 }
