@@ -72,6 +72,27 @@ static bool is_first_with_plan(const Program *p, int sequence, int launch)
     return *plan != 0;
 }
 
+static bool uses_plan(const Program *p, int kernel, const char *plan)
+{
+    for (int s = 0; s < p->sequence_count; s++)
+        for (int i = 0; i < p->sequences[s].launch_count; i++) {
+            const Launch *l = &p->sequences[s].launches[i];
+            if (l->kernel == kernel && !strcmp(l->plan, plan))
+                return true;
+        }
+    return false;
+}
+
+// A row of a plan, and as a comment what limits it and which kernels it is of.
+static void write_tile(const Program *p, const Launch *l, FILE *f)
+{
+    fprintf(f, "%s   # %s:", l->plan, l->limiter);
+    for (int k = 0; k < p->kernel_count; k++)
+        if (uses_plan(p, k, l->plan))
+            fprintf(f, " %s", p->kernels[k].symbol);
+    fputc('\n', f);
+}
+
 // The rows of a plan file that gives the same program, each once.
 static bool write_tiles(const Program *p, const char *folder)
 {
@@ -80,11 +101,9 @@ static bool write_tiles(const Program *p, const char *folder)
         return false;
     fputs(PLAN_FIRST_LINE, f);
     for (int s = 0; s < p->sequence_count; s++)
-        for (int i = 0; i < p->sequences[s].launch_count; i++) {
-            const Launch *l = &p->sequences[s].launches[i];
+        for (int i = 0; i < p->sequences[s].launch_count; i++)
             if (is_first_with_plan(p, s, i))
-                fprintf(f, "%s   # %s\n", l->plan, l->limiter);
-        }
+                write_tile(p, &p->sequences[s].launches[i], f);
     return finish(f, "plan.txt");
 }
 
@@ -258,6 +277,8 @@ int verb_compile(int argc, char **argv)
         { "arch", OPTION_TEXT, &archs, "SM,...", "GPUs in place of --target: sm_80,sm_90a", "none" },
         WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override), WITH_BATCH(&o.batch), WITH_SET(&o.set),
         SHOW_JSON(&json), SHOW_COLOUR(&o.colour),
+        { "tile-rank", OPTION_NUMBER, &o.tile_rank, "N", "a GPU: the tile of the model's N-th best shape for "
+          "every contraction, to be measured; 1 to 16", "1" },
         { "no-fuse", OPTION_FLAG, &o.no_fuse, NULL, "every node in a kernel of its own", "off" },
     };
     Usage usage = { .verb = "compile", .operands = "FILE.net [-o DIR]", .least = 1, .most = 1,
@@ -269,6 +290,7 @@ int verb_compile(int argc, char **argv)
     if (!options_parse(&usage, argc, argv, &first, &code))
         return code;
     o.path = argv[first];
+    o.tile_rank = o.tile_rank < PLAN_RANKS ? o.tile_rank : PLAN_RANKS;
     if (archs && o.target) {
         fprintf(stderr, "cleave: --arch and --target both say what to compile for: one of them, please\n");
         return EXIT_USAGE;

@@ -2,6 +2,7 @@
 #include "cli/random_batch.h"
 #include "cli/run.h"
 #include "base/text.h"
+#include "emit/cuda/tiles.h"
 #include "runtime/cpu/peak.h"
 #include <sched.h>
 #include <stdlib.h>
@@ -12,10 +13,11 @@ typedef struct { RunOptions run; int64_t steps; bool json; } TimeVerb;
 
 typedef struct {
     int     threads;
-    bool    on_gpus;           // whose limits are not measured: peak and bandwidth are 0
+    const Target *gpu;         // whose limits are not measured: peak and bandwidth are 0; NULL: a CPU
     CpuPeak peak;
     double  bandwidth;         // bytes a second, read and written, of one thread
-    double *step;              // seconds, by step
+    double *step;              // seconds, by step; of a GPU the images are there already
+    double *fed;               // GPU: the same, with the images' way from the host
     double *launch;            // seconds of all threads, by step, then launch
 } Times;
 
@@ -63,6 +65,23 @@ static double measure_bandwidth(void)
     return best;
 }
 
+// Steps of a GPU as training runs them: from a graph, which the second run makes, no launch timed.
+static bool measure_replays(Times *t, Session *s, int q, int64_t steps, const RandomBatch *batch, char *err)
+{
+    bool good = true;
+    for (int64_t i = -2; i < steps && good; i++) {
+        double start = now();
+        good = session_run(s, q, (const float *const *)batch->images, batch->labels, NULL, err);
+        double fed = now();
+        good = good && session_device_class(s)->run(session_device(s), q, err);
+        if (i < 0)
+            continue;
+        t->fed[i] = fed - start;
+        t->step[i] = now() - fed;
+    }
+    return good;
+}
+
 static bool measure(Times *t, Session *s, int q, int64_t steps, uint64_t seed, char *err)
 {
     int launches = session_program(s)->sequences[q].launch_count;
@@ -81,40 +100,46 @@ static bool measure(Times *t, Session *s, int q, int64_t steps, uint64_t seed, c
             t->launch[i * launches + l] = times[l].seconds;
     }
     session_device_class(s)->profile(session_device(s), q, NULL);
+    good = good && (!t->gpu || measure_replays(t, s, q, steps, &batch, err));
     if (times)
         random_batch_close(&batch);
     free(times);
     return good;
 }
 
-static void print_gpu_launch(const TimeVerb *v, const Launch *l, double seconds, bool is_first)
+static double roofline_of(const Times *t, const Launch *l)
 {
-    double flops = seconds > 0 ? (double)l->flops / seconds : 0;
-    double bytes = seconds > 0 ? (double)l->bytes / seconds : 0;
+    return cuda_roofline_seconds(t->gpu, (double)l->flops, (double)l->bytes);
+}
+
+static void print_gpu_launch(const TimeVerb *v, const Times *t, const Program *p, const Launch *l,
+                             double seconds)
+{
+    double scale = seconds > 0 ? 1e-9 / seconds : 0, roofline = roofline_of(t, l);
     if (v->json) {
-        printf("%s\n    {\"kernel\": ", is_first ? "" : ",");
+        printf("{\"kernel\": ");
         text_print_json(stdout, l->title);
-        printf(", \"ms\": %.4f, \"flops\": %lld, \"bytes\": %lld, \"predicted_ms\": %.4f}", 1e3 * seconds,
-               (long long)l->flops, (long long)l->bytes, 1e3 * l->seconds);
+        printf(", \"ms\": %.5f, \"flops\": %lld, \"bytes\": %lld, \"predicted_ms\": %.5f, "
+               "\"roofline_ms\": %.5f, \"symbol\": ", 1e3 * seconds, (long long)l->flops,
+               (long long)l->bytes, 1e3 * l->seconds, 1e3 * roofline);
+        text_print_json(stdout, p->kernels[l->kernel].symbol);
+        printf(", \"limiter\": \"%s\", \"plan\": \"%s\"}", l->limiter, l->plan);
         return;
     }
-    printf("%9.4f ms %9.1f GFLOP/s %8.1f GB/s %9.4f ms predicted  ", 1e3 * seconds, 1e-9 * flops,
-           1e-9 * bytes, 1e3 * l->seconds);
+    printf("%9.4f ms %9.1f GFLOP/s %8.1f GB/s %9.4f ms predicted %5.1f %% of the roofline  ", 1e3 * seconds,
+           (double)l->flops * scale, (double)l->bytes * scale, 1e3 * l->seconds,
+           seconds > 0 ? 100 * roofline / seconds : 0);
     text_print_safe(stdout, l->title, (int)strlen(l->title));
     putchar('\n');
 }
 
-static void print_launch(const TimeVerb *v, const Times *t, const Launch *l, double seconds, bool is_first)
+static void print_cpu_launch(const TimeVerb *v, const Times *t, const Launch *l, double seconds)
 {
     double flops = seconds > 0 ? (double)l->flops / seconds : 0;       // of one thread
     double bytes = seconds > 0 ? (double)l->bytes / seconds : 0;
     double peak = t->peak.flops / t->threads;
-    if (t->on_gpus) {
-        print_gpu_launch(v, l, seconds, is_first);
-        return;
-    }
     if (v->json) {
-        printf("%s\n    {\"kernel\": ", is_first ? "" : ",");
+        printf("{\"kernel\": ");
         text_print_json(stdout, l->title);
         printf(", \"ms\": %.4f, \"flops\": %lld, \"bytes\": %lld, \"peak_share\": %.4f, "
                "\"bandwidth_share\": %.4f}", 1e3 * seconds / t->threads, (long long)l->flops,
@@ -128,41 +153,67 @@ static void print_launch(const TimeVerb *v, const Times *t, const Launch *l, dou
     putchar('\n');
 }
 
-static void print_head(const TimeVerb *v, const Times *t, int batch, double step, double share)
+static void print_launches(const TimeVerb *v, const Times *t, const Program *p, const Sequence *s,
+                           double *room)
 {
-    if (v->json && t->on_gpus)
-        printf("{\"batch\": %d, \"step_ms\": %.4f, \"images_per_second\": %.3f, \"kernels\": [",
-               batch, 1e3 * step, batch / step);
-    else if (v->json)
-        printf("{\"batch\": %d, \"threads\": %d, \"step_ms\": %.4f, \"images_per_second\": %.3f, "
-               "\"peak_gflops\": %.2f, \"peak_agrees\": %s, \"peak_share\": %.4f, \"kernels\": [", batch,
-               t->threads, 1e3 * step, batch / step, 1e-9 * t->peak.flops, t->peak.agrees ? "true" : "false",
-               share);
-    else if (!t->on_gpus)
-        printf("peak %.1f GFLOP/s on %d threads%s; copy %.1f GB/s a thread\n", 1e-9 * t->peak.flops,
-               t->threads, t->peak.agrees ? "" : " (clock and pipes disagree: a busy machine)",
-               1e-9 * t->bandwidth);
+    for (int l = 0; l < s->launch_count; l++) {
+        double seconds = median(t->launch + l, v->steps, s->launch_count, room);
+        if (v->json)
+            printf("%s\n    ", l ? "," : "");
+        if (t->gpu)
+            print_gpu_launch(v, t, p, &s->launches[l], seconds);
+        else
+            print_cpu_launch(v, t, &s->launches[l], seconds);
+    }
 }
 
-static void print_times(const TimeVerb *v, const Times *t, const Program *p, int q, double *room)
+static void print_gpu_times(const TimeVerb *v, const Times *t, const Program *p, const Sequence *s,
+                            double *room)
 {
-    const Sequence *s = &p->sequences[q];
-    double step = median(t->step, v->steps, 1, room), flops = 0;
-    for (int l = 0; l < s->launch_count; l++)
-        flops += (double)s->launches[l].flops;
-    double share = t->on_gpus ? 0 : flops / step / t->peak.flops;
-    print_head(v, t, s->batch, step, share);
-    for (int l = 0; l < s->launch_count; l++)
-        print_launch(v, t, &s->launches[l], median(t->launch + l, v->steps, s->launch_count, room), l == 0);
+    double step = median(t->step, v->steps, 1, room), fed = median(t->fed, v->steps, 1, room);
+    double roofline = 0, predicted = 0;
+    for (int l = 0; l < s->launch_count; l++) {
+        roofline += roofline_of(t, &s->launches[l]);
+        predicted += s->launches[l].seconds;
+    }
+    if (v->json)
+        printf("{\"batch\": %d, \"target\": \"%s\", \"step_ms\": %.4f, \"fed_step_ms\": %.4f, "
+               "\"images_per_second\": %.3f, \"predicted_ms\": %.4f, \"roofline_ms\": %.4f, \"kernels\": [",
+               s->batch, t->gpu->name, 1e3 * step, 1e3 * fed, s->batch / step, 1e3 * predicted,
+               1e3 * roofline);
+    print_launches(v, t, p, s, room);
     if (v->json) {
         printf("\n]}\n");
         return;
     }
-    printf("step: %.2f ms, %.1f images/s at batch %d, %.1f GFLOP/s", 1e3 * step, s->batch / step, s->batch,
-           1e-9 * flops / step);
-    if (!t->on_gpus)
-        printf(" = %.1f %% of peak", 100 * share);
-    printf(" (median of %lld)\n", (long long)v->steps);
+    printf("step: %.3f ms, %.1f images/s at batch %d (median of %lld); %.3f ms predicted; %.3f ms at the "
+           "roofline, %.1f %%\n      %.3f ms with the images' way from the host\n", 1e3 * step,
+           s->batch / step, s->batch, (long long)v->steps, 1e3 * predicted, 1e3 * roofline,
+           100 * roofline / step, 1e3 * fed);
+}
+
+static void print_cpu_times(const TimeVerb *v, const Times *t, const Program *p, const Sequence *s,
+                            double *room)
+{
+    double step = median(t->step, v->steps, 1, room), flops = 0;
+    for (int l = 0; l < s->launch_count; l++)
+        flops += (double)s->launches[l].flops;
+    double share = flops / step / t->peak.flops;
+    if (v->json)
+        printf("{\"batch\": %d, \"threads\": %d, \"step_ms\": %.4f, \"images_per_second\": %.3f, "
+               "\"peak_gflops\": %.2f, \"peak_agrees\": %s, \"peak_share\": %.4f, \"kernels\": [", s->batch,
+               t->threads, 1e3 * step, s->batch / step, 1e-9 * t->peak.flops,
+               t->peak.agrees ? "true" : "false", share);
+    else
+        printf("peak %.1f GFLOP/s on %d threads%s; copy %.1f GB/s a thread\n", 1e-9 * t->peak.flops,
+               t->threads, t->peak.agrees ? "" : " (clock and pipes disagree: a busy machine)",
+               1e-9 * t->bandwidth);
+    print_launches(v, t, p, s, room);
+    if (v->json)
+        printf("\n]}\n");
+    else
+        printf("step: %.2f ms, %.1f images/s at batch %d, %.1f GFLOP/s = %.1f %% of peak (median of %lld)\n",
+               1e3 * step, s->batch / step, s->batch, 1e-9 * flops / step, 100 * share, (long long)v->steps);
 }
 
 static int time_session(const TimeVerb *v, const Program *p, Session *s)
@@ -171,24 +222,26 @@ static int time_session(const TimeVerb *v, const Program *p, Session *s)
     char err[SESSION_ERROR] = "out of memory";
     int q = session_find_sequence(s, SEQUENCE_TRAIN, 0);
     size_t launches = (size_t)p->sequences[q].launch_count, steps = (size_t)v->steps;
-    Times t = { .on_gpus = session_runs_on_gpus(p),
+    Times t = { .gpu = session_runs_on_gpus(p) ? target_find(p->devices[0].target) : NULL,
                 .threads = v->run.threads ? (int)v->run.threads
                          : sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set) };
     t.step = calloc(steps, sizeof *t.step);
+    t.fed = calloc(steps, sizeof *t.fed);
     t.launch = calloc(steps * launches + 1, sizeof *t.launch);
     double *room = calloc(steps, sizeof *room);
-    bool good = t.step && t.launch && room;
-    if (!t.on_gpus) {
+    bool good = t.step && t.fed && t.launch && room;
+    if (!t.gpu) {
         good = good && cpu_peak(t.threads, 0.6, &t.peak);
         t.bandwidth = measure_bandwidth();
         good = good && t.bandwidth > 0;
     }
     good = good && measure(&t, s, q, v->steps, (uint64_t)v->run.seed, err);
     if (good)
-        print_times(v, &t, p, q, room);
+        (t.gpu ? print_gpu_times : print_cpu_times)(v, &t, p, &p->sequences[q], room);
     else
         fprintf(stderr, "cleave: %s\n", err);
     free(t.step);
+    free(t.fed);
     free(t.launch);
     free(room);
     return good ? EXIT_OK : EXIT_RUN;

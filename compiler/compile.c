@@ -93,20 +93,20 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *t
     return true;
 }
 
-// The plan of the options; an empty one if they name none. False when something was reported.
-static bool read_plan(Compilation *c, const CompileOptions *o, const CudaPlan **plan)
+// The plan of the options; an empty one if they name none. NULL when something was reported.
+static const CudaPlan *read_plan(Compilation *c, const CompileOptions *o)
 {
     int length = 0;
-    *plan = plan_new(&c->arena);
-    if (!o->plan)
-        return true;
-    const char *text = file_read(&c->arena, &c->diag, o->plan, NO_SPAN, &length);
-    return text && (*plan = plan_read(&c->arena, &c->diag, o->plan, text, length)) != NULL;
+    const char *text = o->plan ? file_read(&c->arena, &c->diag, o->plan, NO_SPAN, &length) : "";
+    CudaPlan *plan = !o->plan ? plan_new(&c->arena)
+                   : text     ? plan_read(&c->arena, &c->diag, o->plan, text, length) : NULL;
+    if (plan && o->tile_rank > 1)
+        plan_set_rank(plan, o->tile_rank);
+    return plan;
 }
 
 static bool make_program(Compilation *c, const CompileOptions *o, const Target *target)
 {
-    const CudaPlan *plan;
     Graph *graphs[3];
     int count = 0;
     for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++)
@@ -114,7 +114,8 @@ static bool make_program(Compilation *c, const CompileOptions *o, const Target *
             graphs[count++] = c->graphs[mode];
     if (count == 0)
         return fail(c, "nothing to compile was asked for");
-    if (!read_plan(c, o, &plan))
+    const CudaPlan *plan = read_plan(c, o);
+    if (!plan)
         return false;
     c->program = emit_program(graphs, count, &c->recipe, target, plan, &c->arena, c->err);
     return c->program

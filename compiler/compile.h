@@ -11,6 +11,7 @@ typedef struct {
     const char  *precision;        // "bf16", ...: of a GPU; NULL: the target's, else the train section's
     bool         no_fuse, no_fuse_update, no_memory_reuse;
     const char  *plan;             // a plan file for a GPU's tiles, or NULL
+    int          tile_rank;        // see plan_set_rank; 0: 1
     const char  *override;         // a folder of edited kernel texts, or NULL
     const char  *stop_after;       // a pass: leaves the graph as it is after it, makes no program
     unsigned     modes;            // 1 << GRAPH_TRAIN | ...: which sequences to make

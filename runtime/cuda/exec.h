@@ -48,6 +48,7 @@ typedef struct {
     DriverGraphExec graph;             // of a whole run; NULL: not captured yet
     int64_t         runs;
     LaunchTime     *times;             // the caller's; NULL: no profile
+    DriverEvent     last_end;          // of the launch before in this run; NULL: none was timed
 } CudaSequence;
 
 typedef struct Products Products;      // products.h

@@ -1,10 +1,13 @@
 // Looks for libnvrtc, binds its functions, runs one compilation. Prints nothing, keeps no state.
 #include "runtime/cuda/nvrtc.h"
+#include "runtime/cache.h"
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 // The newest first; the plain name stands for releases that this file does not know.
 static const char *const library_names[] = {
@@ -25,15 +28,33 @@ static bool fail(char *err, const char *what, const char *detail)
 
 // --- finding --------------------------------------------------------------------------------------
 
+// The file's size and a hash of its beginning, where the ELF header and the build id are, and of its end:
+// the same library elsewhere is the same, and a kernel cache may move from machine to machine.
+static bool identify(Nvrtc *n, int fd, int64_t size)
+{
+    enum { PIECE = 64 << 10 };
+    char *bytes = calloc(2, PIECE);
+    bool good = bytes && pread(fd, bytes, PIECE, 0) >= 0
+        && pread(fd, bytes + PIECE, PIECE, size > PIECE ? size - PIECE : 0) >= 0;
+    if (good) {
+        char hash[CACHE_KEY];
+        cache_key(bytes, (size_t)2 * PIECE, hash);
+        snprintf(n->identity, sizeof n->identity, "libnvrtc %lld %s", (long long)size, hash);
+    }
+    free(bytes);
+    return good;
+}
+
 // Takes `path` if it is a file.
 static bool take_file(Nvrtc *n, const char *path)
 {
     struct stat s;
-    if (stat(path, &s) || !S_ISREG(s.st_mode) || !realpath(path, n->path))
-        return false;
-    snprintf(n->identity, sizeof n->identity, "%s %lld %lld", n->path, (long long)s.st_size,
-             (long long)s.st_mtime);
-    return true;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && !fstat(fd, &s) && S_ISREG(s.st_mode) && realpath(path, n->path)
+        && identify(n, fd, s.st_size);
+    if (fd >= 0)
+        close(fd);
+    return good;
 }
 
 static bool take_from_folder(Nvrtc *n, const char *folder, const char *below)

@@ -17,7 +17,7 @@ typedef int NvrtcCallback(void *payload, void *reserved);
 
 typedef struct {
     char  path[PATH_MAX];          // of the library's file, links resolved
-    char  identity[PATH_MAX + 64]; // path, size, time: changes when it is replaced; part of cache keys
+    char  identity[80];            // size and hash, of whichever path: part of cache keys
     void *library;                 // the rest is filled by nvrtc_load
     int   major, minor;
     // As in nvrtc.h; 0 is success.

@@ -57,13 +57,22 @@ static bool launch_kernel(const Device *d, const CudaLaunch *c, DriverStream str
                        c->threads, 1, 1, c->shared, stream, c->params, NULL);
 }
 
+// A launch that is timed waits for the one before, on whichever device: its time is that of it alone.
+static bool begin_time(const Device *d, CudaSequence *q, const CudaLaunch *c, DriverStream stream, char *err)
+{
+    bool good = (!q->last_end || wait_for(d, stream, q->last_end, err)) && record(d, c->begin, stream, err);
+    q->last_end = c->end;
+    return good;
+}
+
 static bool enqueue_launch(Device *d, int sequence, int device, int index, char *err)
 {
-    const CudaLaunch *c = &d->sequences[sequence].launches[index];
+    CudaSequence *q = &d->sequences[sequence];
+    const CudaLaunch *c = &q->launches[index];
     const Launch *l = &d->program->sequences[sequence].launches[index];
     DriverStream stream = d->list[device].compute;
-    bool timed = d->sequences[sequence].times;
-    if ((timed && !record(d, c->begin, stream, err))
+    bool timed = q->times;
+    if ((timed && !begin_time(d, q, c, stream, err))
         || !(c->function ? launch_kernel(d, c, stream, err) : products_launch(d, device, l, c, err))
         || (timed && !record(d, c->end, stream, err))
         || (d->options.one_by_one && !cuda_sync(d, device, err)))
@@ -284,6 +293,7 @@ static bool poison(Device *d, int sequence, char *err)
 bool cuda_run(Device *d, int sequence, char *err)
 {
     CudaSequence *q = &d->sequences[sequence];
+    q->last_end = NULL;
     bool by_graph = !d->options.no_graphs && !d->options.one_by_one && !d->is_poisoning && !q->times
                  && q->runs++ > 0;
     if (by_graph && !q->graph && !capture(d, sequence, err)) {

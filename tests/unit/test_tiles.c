@@ -13,6 +13,14 @@ static const CudaProblem conv3 = { .m = 128 * 13 * 13, .n = 384, .k = 9 * 256, .
 static const CudaProblem conv1_weights = { .m = 96, .n = 396, .k = 128 * 55 * 55, .groups = 1,
                                            .may_split = true, .unique_bytes = 230e6, .epilogue_bytes = 12 };
 
+// Field by field: bytes between fields are anything.
+static void assert_same_tile(const CudaTile *a, const CudaTile *b)
+{
+    assert_true(a->m == b->m && a->n == b->n && a->k == b->k && a->warp_m == b->warp_m);
+    assert_true(a->warp_n == b->warp_n && a->stages == b->stages && a->split == b->split);
+    assert_true(a->patch == b->patch);
+}
+
 static double roofline(const CudaProblem *p, double macs_a_second)
 {
     return (double)p->m * (double)p->n * (double)p->k * p->groups / macs_a_second;
@@ -110,6 +118,38 @@ static void choices_are_remembered(void **state)
     arena_close(&f.arena);
 }
 
+// Shapes in the order of their prices, each once, the choice first; a plan gives any of them.
+static void shapes_are_ranked(void **state)
+{
+    (void)state;
+    static Fixture f;
+    const Target *t = target_find("sm_90a");
+    CudaPrice ranked[PLAN_RANKS];
+    assert_int_equal(rank_tiles(t, &conv3, ranked, PLAN_RANKS), PLAN_RANKS);
+    CudaChoice right = choose_tile(t, &conv3);
+    assert_same_tile(&ranked[0].tile, &right.best.tile);
+    assert_non_null(read_text(&f, PLAN_FIRST_LINE));
+    for (int i = 0; i < PLAN_RANKS; i++) {
+        const CudaTile *a = &ranked[i].tile;
+        assert_true(tile_is_legal(t, &conv3, a));
+        for (int k = 0; k < i; k++) {
+            const CudaTile *b = &ranked[k].tile;
+            assert_true(ranked[k].seconds <= ranked[i].seconds);
+            assert_false(a->m == b->m && a->n == b->n && a->k == b->k && a->patch == b->patch);
+        }
+        CudaPlan *plan = plan_new(&f.arena);
+        bool from_plan;
+        plan_set_rank(plan, i + 1);
+        CudaChoice c = plan_choose(plan, t, &conv3, &from_plan);
+        assert_same_tile(&c.best.tile, a);
+    }
+    CudaPrice few[3];                            // fewer wanted: the same ones
+    assert_int_equal(rank_tiles(t, &conv3, few, 3), 3);
+    for (int i = 0; i < 3; i++)
+        assert_same_tile(&few[i].tile, &ranked[i].tile);
+    arena_close(&f.arena);
+}
+
 // A row that was printed, edited and read again wins over the model; what it leaves out does not.
 static void a_plan_wins(void **state)
 {
@@ -199,6 +239,7 @@ int main(void)
         cmocka_unit_test(prices_respect_the_roofline),
         cmocka_unit_test(few_tiles_are_split),
         cmocka_unit_test(choices_are_legal),
+        cmocka_unit_test(shapes_are_ranked),
         cmocka_unit_test(choices_are_remembered),
         cmocka_unit_test(the_library_must_gain),
         cmocka_unit_test(a_plan_wins),

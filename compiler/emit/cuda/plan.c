@@ -18,6 +18,7 @@ typedef struct { const Target *target; CudaProblem problem; CudaChoice choice; }
 typedef struct {
     ChosenRow *rows;
     int        count, capacity;
+    int        rank;               // which of the model's shapes: see plan_set_rank
     Arena     *arena;
 } Chosen;
 
@@ -195,8 +196,11 @@ CudaPlan *plan_new(Arena *arena)
     CudaPlan *plan = ARENA_NEW(arena, CudaPlan);
     plan->chosen = ARENA_NEW(arena, Chosen);
     plan->chosen->arena = arena;
+    plan->chosen->rank = 1;
     return plan;
 }
+
+void plan_set_rank(CudaPlan *plan, int rank) { plan->chosen->rank = rank; }
 
 CudaPlan *plan_read(Arena *arena, Diag *diag, const char *path, const char *text, int length)
 {
@@ -246,12 +250,22 @@ static bool same_question(const CudaProblem *a, const CudaProblem *b)
         && a->epilogue_bytes == b->epilogue_bytes;
 }
 
+// The choice, with another shape before it.
+static CudaChoice take_rank(CudaChoice c, const Target *target, const CudaProblem *p, int rank)
+{
+    CudaPrice ranked[PLAN_RANKS];
+    int count = rank_tiles(target, p, ranked, rank < PLAN_RANKS ? rank : PLAN_RANKS);
+    return count ? (CudaChoice){ ranked[count - 1], c.best } : c;
+}
+
 static CudaChoice ask_model(Chosen *chosen, const Target *target, const CudaProblem *p)
 {
     for (int i = 0; chosen && i < chosen->count; i++)
         if (chosen->rows[i].target == target && same_question(&chosen->rows[i].problem, p))
             return chosen->rows[i].choice;
     CudaChoice c = choose_tile(target, p);
+    if (chosen && chosen->rank > 1)
+        c = take_rank(c, target, p, chosen->rank);
     if (chosen) {
         ChosenRow row = { target, *p, c };
         ARENA_PUSH(chosen->arena, chosen->rows, chosen->count, chosen->capacity, row);

@@ -17,6 +17,10 @@ typedef struct CudaPlan CudaPlan;
 
 // A plan that says nothing. Every plan remembers what the model chose where it says nothing itself.
 CudaPlan *plan_new(Arena *arena);
+// Where the plan says nothing, not the model's choice but its shape number `rank` is taken, from 1 (the
+// choice) to PLAN_RANKS; the last where there are fewer.
+void plan_set_rank(CudaPlan *plan, int rank);
+enum { PLAN_RANKS = 16 };
 // Reads a plan's text, kept by reference as a source of `diag`. NULL when something was reported: rows
 // that do not parse, tiles that the body cannot do, a row that is there twice.
 CudaPlan *plan_read(Arena *arena, Diag *diag, const char *path, const char *text, int length);

@@ -250,37 +250,68 @@ CudaPrice tile_price(const Target *target, const CudaProblem *p, const CudaTile 
 
 // --- choosing -----------------------------------------------------------------------------------
 
-static void offer(CudaChoice *c, CudaPrice price)
+// The two cheapest tiles, and the cheapest of each shape, ascending.
+typedef struct { CudaChoice two; CudaPrice *ranked; int count, most; } Offers;
+
+static bool same_shape(const CudaTile *a, const CudaTile *b)
 {
+    return a->m == b->m && a->n == b->n && a->k == b->k && a->patch == b->patch;
+}
+
+static void rank(Offers *o, CudaPrice price)
+{
+    int at = 0;
+    while (at < o->count && !same_shape(&o->ranked[at].tile, &price.tile))
+        at++;
+    if (at < o->count && o->ranked[at].seconds <= price.seconds)
+        return;
+    if (at == o->most && (!at || o->ranked[--at].seconds <= price.seconds))
+        return;
+    o->count += at == o->count;
+    for (; at && o->ranked[at - 1].seconds > price.seconds; at--)
+        o->ranked[at] = o->ranked[at - 1];
+    o->ranked[at] = price;
+}
+
+static void offer(Offers *o, CudaPrice price)
+{
+    CudaChoice *c = &o->two;
     if (price.seconds < c->best.seconds) {
         c->second = c->best;
         c->best = price;
     } else if (price.seconds < c->second.seconds) {
         c->second = price;
     }
+    if (o->most && !isinf(price.seconds))
+        rank(o, price);
 }
 
 // A program that needs cuBLAS must be worth it: two guesses are compared.
-static void offer_library(CudaChoice *c, CudaPrice price)
+static void offer_library(Offers *o, CudaPrice price)
 {
-    if (price.seconds < LIBRARY_GAIN * c->best.seconds)
-        offer(c, price);
-    else if (price.seconds < c->second.seconds)
+    CudaChoice *c = &o->two;
+    if (price.seconds < LIBRARY_GAIN * c->best.seconds) {
+        offer(o, price);
+        return;
+    }
+    if (price.seconds < c->second.seconds)
         c->second = price;
+    if (o->most)
+        rank(o, price);
 }
 
 // More and more blocks to a tile, until each has few steps left.
-static void try_splits(const Target *target, const CudaProblem *p, CudaTile t, CudaChoice *c)
+static void try_splits(const Target *target, const CudaProblem *p, CudaTile t, Offers *o)
 {
     int64_t steps = (p->k + t.k - 1) / t.k;
     int most = p->may_split ? (int)(steps < 128 ? steps / 2 : 64) : 1;
     if (!tile_is_legal(target, p, &t))
         return;
     for (t.split = 1; t.split <= most || t.split == 1; t.split += t.split < 4 ? 1 : t.split / 4)
-        offer(c, tile_price(target, p, &t));
+        offer(o, tile_price(target, p, &t));
 }
 
-static void try_warps(const Target *target, const CudaProblem *p, CudaTile t, CudaChoice *c)
+static void try_warps(const Target *target, const CudaProblem *p, CudaTile t, Offers *o)
 {
     static const int sizes[] = { 16, 32, 48, 64 };
     enum { SIZES = sizeof sizes / sizeof *sizes };
@@ -290,32 +321,45 @@ static void try_warps(const Target *target, const CudaProblem *p, CudaTile t, Cu
         if (t.warp_m > t.m || t.warp_n > t.n || t.m % t.warp_m || t.n % t.warp_n)
             continue;
         for (t.stages = 2; t.stages <= 5; t.stages++) {
-            try_splits(target, p, t, c);
+            try_splits(target, p, t, o);
             CudaTile with_patch = t;
             with_patch.patch = true;
             with_patch.split = 1;
             if (p->patch.taps && tile_is_legal(target, p, &with_patch))
-                offer(c, tile_price(target, p, &with_patch));
+                offer(o, tile_price(target, p, &with_patch));
         }
     }
 }
 
-CudaChoice choose_tile(const Target *target, const CudaProblem *p)
+static void try_all(const Target *target, const CudaProblem *p, Offers *o)
 {
     static const int rows[] = { 16, 32, 48, 64, 96, 128, 144, 192, 256 };
     static const int columns[] = { 16, 32, 48, 64, 96, 128, 144, 192, 256 };
     enum { ROWS = sizeof rows / sizeof *rows, COLUMNS = sizeof columns / sizeof *columns };
     int size = element_bytes(target->matrix);
-    CudaChoice c = { .best.seconds = INFINITY, .second.seconds = INFINITY };
+    o->two = (CudaChoice){ .best.seconds = INFINITY, .second.seconds = INFINITY };
     for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < COLUMNS; j++)
             for (int bytes = 64; bytes <= 128; bytes *= 2)
-                try_warps(target, p, (CudaTile){ .m = rows[i], .n = columns[j], .k = bytes / size }, &c);
+                try_warps(target, p, (CudaTile){ .m = rows[i], .n = columns[j], .k = bytes / size }, o);
     if (p->library)
-        offer_library(&c, library_price(target, p));
-    if (isinf(c.second.seconds))
-        c.second = c.best;
-    return c;
+        offer_library(o, library_price(target, p));
+}
+
+CudaChoice choose_tile(const Target *target, const CudaProblem *p)
+{
+    Offers o = { 0 };
+    try_all(target, p, &o);
+    if (isinf(o.two.second.seconds))
+        o.two.second = o.two.best;
+    return o.two;
+}
+
+int rank_tiles(const Target *target, const CudaProblem *p, CudaPrice *to, int most)
+{
+    Offers o = { .ranked = to, .most = most };
+    try_all(target, p, &o);
+    return o.count;
 }
 
 double cuda_seconds_of_bytes(const Target *target, double bytes)

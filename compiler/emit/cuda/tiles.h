@@ -57,6 +57,9 @@ typedef struct { CudaPrice best, second; } CudaChoice;
 bool       tile_is_legal(const Target *target, const CudaProblem *p, const CudaTile *tile);
 CudaPrice  tile_price(const Target *target, const CudaProblem *p, const CudaTile *tile);
 CudaChoice choose_tile(const Target *target, const CudaProblem *p);
+// At most so many shapes (m, n, k, patch), the cheapest first, each with its best warps, stages and split:
+// what is worth measuring. How many there are.
+int        rank_tiles(const Target *target, const CudaProblem *p, CudaPrice *to, int most);
 // Of a kernel that only moves memory: bytes over the DRAM rate, plus the launch.
 double     cuda_seconds_of_bytes(const Target *target, double bytes);
 // What the GPU would need if its arithmetic or its DRAM, whichever is the slower, ran at the rate that
