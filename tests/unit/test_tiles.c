@@ -13,14 +13,6 @@ static const CudaProblem conv3 = { .m = 128 * 13 * 13, .n = 384, .k = 9 * 256, .
 static const CudaProblem conv1_weights = { .m = 96, .n = 396, .k = 128 * 55 * 55, .groups = 1,
                                            .may_split = true, .unique_bytes = 230e6, .epilogue_bytes = 12 };
 
-// Field by field: bytes between fields are anything.
-static void assert_same_tile(const CudaTile *a, const CudaTile *b)
-{
-    assert_true(a->m == b->m && a->n == b->n && a->k == b->k && a->warp_m == b->warp_m);
-    assert_true(a->warp_n == b->warp_n && a->stages == b->stages && a->split == b->split);
-    assert_true(a->patch == b->patch);
-}
-
 static double roofline(const CudaProblem *p, double macs_a_second)
 {
     return (double)p->m * (double)p->n * (double)p->k * p->groups / macs_a_second;
