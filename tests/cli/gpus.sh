@@ -47,7 +47,7 @@ for precision in fp32 tf32 bf16; do
 done
 said=$("$cleave" diff "$folder/two.net" --virtual-gpus 2 --steps 2 2>&1) || fail "diff: $said"
 case $said in 'equal bit by bit: '*) ;; *) fail "diff says: $said" ;; esac
-"$cleave" time "$folder/two.net" --virtual-gpus 1 --steps 1 | grep -q ' ms predicted  conv1 forward: ' || fail time
+"$cleave" time "$folder/two.net" --virtual-gpus 1 --steps 1 | grep -q ' ms predicted *[0-9.]* % of the roofline  conv1 forward: ' || fail time
 
 # expect CODE TEXT WORDS...: the exit code, and a part of what is said.
 expect() {
