@@ -1,22 +1,9 @@
 #!/bin/sh
 # --override DIR: an edited kernel text replaces the generated one of the same name. What is broken in it
 # is reported by NVRTC where the body or the .net file stands, with a caret, and where it was edited.
-cleave=$1
-case $cleave in /*) ;; *) cleave=$PWD/$cleave ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
+. "$(dirname "$0")/../frame.sh"
 XDG_CACHE_HOME=$dir/cache
 export XDG_CACHE_HOME
-
-fail() { echo "$1"; head -n 40 out.txt; exit 1; }
-# run CODE ARGUMENT...: the exit code must be that; what is printed is in out.txt.
-run() {
-    want=$1; shift
-    "$cleave" "$@" >out.txt 2>&1
-    got=$?
-    [ $got = "$want" ] || fail "cleave $*: exit code $got, not $want"
-}
 says() { grep -qE -e "$1" out.txt || fail "not said: $1"; }
 # from NAME: an empty folder `edited` with this text alone.
 from() { rm -rf edited; mkdir edited; cp "made/$1" edited; }

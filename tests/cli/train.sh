@@ -1,19 +1,6 @@
 #!/bin/sh
 # `cleave train`: which seed counts, which data section, who may use a folder; codes and messages.
-cleave=$1
-case $cleave in /*) ;; *) cleave=$PWD/$cleave ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-
-fail() { echo "$1"; cat out.txt; exit 1; }
-# run CODE ARGUMENT...: the exit code must be that; what is printed is in out.txt.
-run() {
-    want=$1; shift
-    "$cleave" "$@" >out.txt 2>&1
-    got=$?
-    [ $got = "$want" ] || fail "cleave $*: exit code $got, not $want"
-}
+. "$(dirname "$0")/../frame.sh"
 says() { grep -qF "$1" out.txt || fail "not said: $1"; }
 seed_of() { sed -n 's/.*"seed":\([0-9]*\).*/\1/p' run.jsonl; }
 

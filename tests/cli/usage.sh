@@ -1,19 +1,6 @@
 #!/bin/sh
 # The command line itself: verbs and their nearest, help, numbers out of range, what is put over what.
-cleave=$1
-case $cleave in /*) ;; *) cleave=$PWD/$cleave ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-
-fail() { echo "$1"; cat out.txt; exit 1; }
-# run CODE ARGUMENT...: the exit code must be that; what is printed is in out.txt.
-run() {
-    want=$1; shift
-    "$cleave" "$@" >out.txt 2>&1
-    got=$?
-    [ $got = "$want" ] || fail "cleave $*: exit code $got, not $want"
-}
+. "$(dirname "$0")/../frame.sh"
 says() { grep -qF -e "$1" out.txt || fail "not said: $1"; }
 
 cat > a.net <<'NET'

@@ -1,20 +1,7 @@
 #!/bin/sh
 # With no NVRTC on the machine everything but compiling CUDA works; that says what is missing, with exit
 # code 4. With one `why` tells what it makes of a kernel.
-cleave=$1
-case $cleave in /*) ;; *) cleave=$PWD/$cleave ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-
-fail() { echo "$1"; head -n 40 out.txt; exit 1; }
-# run CODE ARGUMENT...: the exit code must be that; what is printed is in out.txt.
-run() {
-    want=$1; shift
-    "$cleave" "$@" >out.txt 2>&1
-    got=$?
-    [ $got = "$want" ] || fail "cleave $*: exit code $got, not $want"
-}
+. "$(dirname "$0")/../frame.sh"
 says() { grep -qE -e "$1" out.txt || fail "not said: $1"; }
 never() { if grep -qE -e "$1" out.txt; then fail "said: $1"; fi; }
 
