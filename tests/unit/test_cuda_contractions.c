@@ -201,6 +201,8 @@ static void check_patch(SmallNet *s, const Case *c, Group *g, const Target *t, v
     of.plan = plan_from(s, k.plan, "tile ", rest);
     const char *row = cuda_case_check(&of, g);
     n->patches += strstr(row, "patch") != NULL;
+    cuda_text(&s->arena, s->g, g, t, of.plan, 0, &k, &body);
+    assert_int_equal(strstr(row, "patch") == NULL, strstr(k.reason, "cannot be made of this layer") != NULL);
 }
 
 static void patches_agree(void **state)

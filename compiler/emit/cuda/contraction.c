@@ -244,7 +244,10 @@ static void explain(const Emit *e, Kern *k, const CudaProblem *p, const CudaChoi
     k->seconds = c->best.seconds - (sums > 0 ? cuda_seconds_of_bytes(e->target, sums) : 0);
     k->limiter = cuda_limiter_name(c->best.limiter);
     k->plan = plan_row(e->arena, e->target, p, &c->best.tile);
-    k->reason = arena_printf(e->arena, "%s, limited by %s; %s %s", tile_text(e, &c->best), k->limiter,
+    bool is_ignored = !from_plan && plan_find(e->plan, e->target, p);
+    k->reason = arena_printf(e->arena, "%s%s, limited by %s; %s %s",
+                             is_ignored ? "what the plan says cannot be made of this layer; " : "",
+                             tile_text(e, &c->best), k->limiter,
                              from_plan ? "as the plan says, the model would take" : "then",
                              tile_text(e, &c->second));
 }

@@ -40,14 +40,21 @@ DriverResult cuStreamDestroy_v2(DriverStream stream)
     return DRIVER_SUCCESS;
 }
 
+// The host waits for no stream that is being captured.
+static DriverResult refuse_waiting(Stream *s)
+{
+    if (!s)
+        return DRIVER_ERROR_INVALID_HANDLE;
+    return s->graph ? graph_refuse(s, DRIVER_ERROR_STREAM_CAPTURE_UNSUPPORTED) : DRIVER_SUCCESS;
+}
+
 DriverResult cuStreamSynchronize(DriverStream stream)
 {
     ENTER(NEEDS_CONTEXT);
     Stream *s = driver_stream(stream);
-    if (!s)
-        return DRIVER_ERROR_INVALID_HANDLE;
-    if (s->graph)
-        return graph_refuse(s, DRIVER_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    DriverResult refused = refuse_waiting(s);
+    if (refused)
+        return refused;
     driver_wait_stream(s);
     return s->object.context->error;
 }
@@ -56,10 +63,9 @@ DriverResult cuStreamQuery(DriverStream stream)
 {
     ENTER(NEEDS_CONTEXT);
     Stream *s = driver_stream(stream);
-    if (!s)
-        return DRIVER_ERROR_INVALID_HANDLE;
-    if (s->graph)
-        return graph_refuse(s, DRIVER_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    DriverResult refused = refuse_waiting(s);
+    if (refused)
+        return refused;
     if (s->head) {                                            // time passes while the host asks
         driver_step();
         return DRIVER_ERROR_NOT_READY;
