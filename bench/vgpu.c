@@ -1,10 +1,12 @@
 // How fast the virtual GPU is: nanoseconds of one core for a warp instruction of each kind, unchecked and
-// with all checkers on. Best of several runs. Needs no toolkit.
-#include "runtime/vgpu/vgpu.h"
+// with all checkers on. Best of several runs. Needs no toolkit. With PTX files of the prototype's kernels as
+// arguments (bench/vgpu.sh makes them) their average comes first.
+#include "bench/vgpu_engine.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { REPEATED = 8, ROUNDS = 2000, RUNS = 12, BUFFER = 1 << 16 };
+enum { REPEATED = 8, ROUNDS = 2000, RUNS = 12, BUFFER = 1 << 16, LARGE = 1 << 20 };
 
 typedef struct {
     const char *what, *text;           // of one instruction; # is its number, 0 to 7
@@ -42,9 +44,9 @@ static double now(void)
 }
 
 // A warp that does the instruction REPEATED * ROUNDS times; without text the loop alone.
-static VgpuModule *load_loop(const char *text)
+static void *load_loop(const char *text)
 {
-    char *ptx, err[VGPU_ERROR];
+    char *ptx;
     size_t size;
     FILE *f = open_memstream(&ptx, &size);
     fprintf(f, ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 p)\n{\n"
@@ -65,56 +67,129 @@ static VgpuModule *load_loop(const char *text)
             fputc(*c == '#' ? '0' + k : *c, f);
     fprintf(f, "add.s32 %%r7, %%r7, -1; setp.ne.u32 %%p3, %%r7, 0; @%%p3 bra $again;\nret;\n}\n");
     fclose(f);
-    VgpuModule *m = vgpu_module_load(ptx, err);
-    if (!m)
-        fprintf(stderr, "%s\n", err);
+    void *m = engine_load(ptx);
     free(ptx);
     return m;
 }
 
+// A launch that is timed.
+typedef struct {
+    const char  *kernel;
+    unsigned     grid[2], threads;
+    const void **params;
+} Timed;
+
 // Seconds of one run, the best of RUNS; -1: it failed.
-static double best_time(const VgpuModule *m, bool check, VgpuMemory *memory, void *buffer)
+static double best_time(void *module, const Timed *t, bool check, uint64_t *instructions)
 {
     double best = -1;
-    char err[VGPU_ERROR];
-    const void *params[] = { &buffer };
-    VgpuLaunch l = { .grid = { 1, 1, 1 }, .block = { 32, 1, 1 }, .params = params, .check = check,
-                     .memory = memory };
     for (int run = 0; run < RUNS; run++) {
         double start = now();
-        if (!vgpu_launch(m, "k", &l, err)) {
-            fprintf(stderr, "%s\n", err);
+        if (!engine_launch(module, t->kernel, t->grid, t->threads, t->params, check, instructions))
             return -1;
-        }
-        double t = now() - start;
-        best = best < 0 || t < best ? t : best;
+        double seconds = now() - start;
+        best = best < 0 || seconds < best ? seconds : best;
     }
     return best;
 }
 
-int main(void)
+static bool time_loops(void)
 {
-    float *buffer = aligned_alloc(256, BUFFER);
-    VgpuMemory *memory = vgpu_memory_open();
-    if (!buffer || !memory || !vgpu_memory_add(memory, buffer, BUFFER, "buffer"))
-        return 1;
+    uint64_t buffer = engine_alloc(BUFFER);
+    if (!buffer)
+        return false;
+    float *values = engine_host(buffer, BUFFER);
     for (int i = 0; i < BUFFER / 4; i++)
-        buffer[i] = (float)i;
-    VgpuModule *empty = load_loop(NULL);
-    double loop[2] = { best_time(empty, false, memory, buffer), best_time(empty, true, memory, buffer) };
-    printf("%-28s %9s %9s\n", "ns a warp instruction", "plain", "checked");
+        values[i] = (float)i;
+    const void *params[] = { &buffer };
+    Timed t = { "k", { 1, 1 }, 32, params };
+    void *empty = load_loop(NULL);
+    double loop[2] = { best_time(empty, &t, false, NULL), best_time(empty, &t, true, NULL) };
     for (size_t k = 0; k < sizeof loops / sizeof *loops; k++) {
-        VgpuModule *m = load_loop(loops[k].text);
+        void *m = load_loop(loops[k].text);
         if (!m)
-            return 1;
+            return false;
         printf("%-28s", loops[k].what);
         for (int check = 0; check < 2; check++)
-            printf(" %9.1f", (best_time(m, check, memory, buffer) - loop[check]) * 1e9 / ROUNDS / REPEATED);
+            printf(" %9.1f", (best_time(m, &t, check, NULL) - loop[check]) * 1e9 / ROUNDS / REPEATED);
         printf("\n");
-        vgpu_module_close(m);
+        engine_unload(m);
     }
-    vgpu_module_close(empty);
-    vgpu_memory_close(memory);
-    free(buffer);
-    return 0;
+    engine_unload(empty);
+    return true;
+}
+
+static bool time_kernel(void *module, const Timed *t)
+{
+    printf("%-28s", t->kernel);
+    for (int check = 0; check < 2; check++) {
+        uint64_t instructions = 0;
+        double seconds = best_time(module, t, check, &instructions);
+        if (seconds < 0)
+            return false;
+        printf(" %9.1f", seconds * 1e9 / (double)instructions);
+    }
+    printf("\n");
+    return true;
+}
+
+// alex.cu: a convolution, a pool, a normalization and a softmax at the sizes of the prototype's test.
+static bool time_plain_kernels(void *module, uint64_t in, const uint64_t to[2], uint64_t small)
+{
+    int planes = 256, side = 13, pooled = 6, images = 16, channels = 16, pixels = 169, columns = 1000;
+    float k = 2, alpha = 1e-4f, beta = 0.75f;
+    const void *conv[] = { &in, &small, &small, &to[0] };
+    const void *pool[] = { &in, &to[0], &to[1], &planes, &side, &side, &pooled, &pooled };
+    const void *lrn[] = { &in, &to[0], &images, &channels, &pixels, &k, &alpha, &beta };
+    const void *softmax[] = { &in, &to[0], &columns };
+    return time_kernel(module, &(Timed){ "conv3x3", { 43, 1 }, 64, conv }) &&
+           time_kernel(module, &(Timed){ "maxpool3s2", { 36, 1 }, 256, pool }) &&
+           time_kernel(module, &(Timed){ "lrn5", { 11, 1 }, 256, lrn }) &&
+           time_kernel(module, &(Timed){ "softmax128", { 64, 1 }, 128, softmax });
+}
+
+static char *read_text(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = calloc(1, LARGE);
+    if (f && text && fread(text, 1, LARGE - 1, f) == 0)
+        perror(path);
+    if (f)
+        fclose(f);
+    return text;
+}
+
+// tc.ptx has the product of matrices on tensor cores, any other file the plain kernels.
+static bool time_file(const char *path, bool is_product)
+{
+    uint64_t in = engine_alloc(LARGE), to[2] = { engine_alloc(LARGE), engine_alloc(LARGE) };
+    uint64_t small = engine_alloc(BUFFER);
+    char *text = read_text(path);
+    void *module = in && to[0] && to[1] && small && text ? engine_load(text) : NULL;
+    free(text);
+    if (!module)
+        return false;
+    float *values[] = { engine_host(in, LARGE), engine_host(small, BUFFER) };
+    for (int i = 0; i < LARGE / 4; i++)
+        values[0][i] = (float)((i * 7919 >> 3 & 1023) - 512) / 512;
+    for (int i = 0; i < BUFFER / 4; i++)
+        values[1][i] = (float)((i * 31 & 63) - 32) / 64;
+    int size = 64, depth = 128;
+    const void *product[] = { &in, &small, &to[0], &size, &size, &depth };
+    bool ok = is_product ? time_kernel(module, &(Timed){ "gemm_tc", { 2, 2 }, 64, product })
+                         : time_plain_kernels(module, in, to, small);
+    engine_unload(module);
+    return ok;
+}
+
+// bench_vgpu [PLAIN.ptx [PRODUCT.ptx]]
+int main(int argc, char **argv)
+{
+    if (!engine_open())
+        return 1;
+    printf("%-28s %9s %9s\n", "ns a warp instruction", "plain", "checked");
+    for (int i = 1; i < argc; i++)
+        if (!time_file(argv[i], i == 2))
+            return 1;
+    return !time_loops();
 }
