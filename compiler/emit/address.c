@@ -320,7 +320,7 @@ void head_index(Emit *e, const char *name, const Node *n, Lanes lanes)
                 is_row ? "V / " : "", m.area, is_row ? " / V" : "", m.area);
     print_first_channel(e, l, flattened ? "block" : "b", is_row ? " + b % V" : "");
     fprintf(e->text, "    return n * %" PRId64 " + %" PRId64 " + channel * %" PRId64,
-            d->channels * s.h * s.w, d->first_channel * s.h * s.w,
+            d->channels * s.h * s.w, (d->first_image * d->channels + d->first_channel) * s.h * s.w,
             flattened ? m.area : s.h * s.w);
     if (flattened)
         fprintf(e->text, " + pixel;\n}\n");

@@ -22,7 +22,10 @@ Formula *const formulas[OP_COUNT] = {
     [OP_CROSS_ENTROPY_DX] = formula_cross_entropy_dx,
     [OP_TOP] = formula_top,           [OP_FLATTEN] = formula_same,
     [OP_CONCAT] = formula_concat,     [OP_SLICE] = formula_slice,
-    [OP_EMBED] = formula_embed,       [OP_ALL] = formula_same,
+    [OP_EMBED] = formula_embed,       [OP_BATCH_CONCAT] = formula_batch_concat,
+    [OP_BATCH_SLICE] = formula_batch_slice,
+    [OP_BATCH_EMBED] = formula_batch_embed,
+    [OP_ALL] = formula_same,
     [OP_JOIN] = formula_same,         [OP_COPY] = formula_same,
     [OP_RELAYOUT] = formula_same,
 };

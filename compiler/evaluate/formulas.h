@@ -15,6 +15,7 @@ Formula formula_lrn, formula_lrn_dx, formula_lrn_map, formula_lrn_map_dx;
 Formula formula_bias_dw, formula_softmax, formula_softmax_dx, formula_cross_entropy; // reduction.c
 Formula formula_cross_entropy_dx, formula_top;
 Formula formula_same, formula_concat, formula_slice, formula_embed;                // shape.c
+Formula formula_batch_concat, formula_batch_slice, formula_batch_embed;
 
 extern Formula *const formulas[OP_COUNT];      // formulas.c; NULL: the evaluator itself does it
 

@@ -76,7 +76,7 @@ void formula_dropout(Evaluator *e, const Node *n, const double *const *in, doubl
         return;
     }
     EACH(i, n) {
-        int64_t image = i / area / n->shape.c, c = i / area % n->shape.c + a->first_channel;
+        int64_t image = i / area / n->shape.c + a->first_image, c = i / area % n->shape.c + a->first_channel;
         uint32_t index = (uint32_t)((image * channels + c) * area + i % area);
         y[i] = random_uniform(index, key) >= (float)a->rate ? in[0][i] * factor : 0;
     }

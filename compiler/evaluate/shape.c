@@ -45,3 +45,27 @@ void formula_embed(Evaluator *e, const Node *n, const double *const *in, double 
     Shape x = n->in[0]->shape;
     copy_channels(in[0], x, 0, y, n->shape, n->attr.slice.first, x.c);
 }
+
+void formula_batch_concat(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    for (int i = 0; i < n->inputs; i++) {
+        int64_t count = shape_count(n->in[i]->shape);
+        memcpy(y, in[i], (size_t)count * sizeof *y);
+        y += count;
+    }
+}
+
+void formula_batch_slice(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    memcpy(y, in[0] + n->attr.slice.first * shape_item(n->shape), (size_t)shape_count(n->shape) * sizeof *y);
+}
+
+void formula_batch_embed(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    memset(y, 0, (size_t)shape_count(n->shape) * sizeof *y);
+    memcpy(y + n->attr.slice.first * shape_item(n->shape), in[0],
+           (size_t)shape_count(n->in[0]->shape) * sizeof *y);
+}

@@ -248,7 +248,7 @@ Node *build_dropout(Elab *e, StageUse *u)
 {
     Node *n = stage_node(e, u, OP_DROPOUT, NULL, 1, u->in);
     n->attr.dropout = (DropoutAttr){ use_real(u, "p"), !strcmp(use_word(u, "scale"), "test"),
-                                     name_key(u->layer->name), 0, u->in[0]->shape.c };
+                                     name_key(u->layer->name), 0, u->in[0]->shape.c, 0 };
     return inferred(e, n);
 }
 

@@ -72,10 +72,11 @@ typedef struct {
     bool   scale_in_test;             // paper: y = x * mask, test y = (1 - rate) * x; else inverted
     uint32_t key;                     // hash of the layer's name: keys the random numbers
     int64_t  first_channel, channels; // of the whole tensor, so that parts draw the whole's numbers
+    int64_t  first_image;             // of the whole batch
 } DropoutAttr;
 typedef struct { Param *param; int64_t first_row; } ParamAttr; // rows (n; c of a bias) of `param`
-typedef struct { int64_t first, channels; } SliceAttr;         // slice: so many channels from `first`;
-                                      // embed: of so many channels in all, the input's from `first`
+typedef struct { int64_t first, count; } SliceAttr;            // slice: so many channels from `first`; embed:
+                                      // of so many in all, the input's from `first`; batch_*: images
 typedef struct { int k; } TopAttr;
 typedef struct { int index; } PortAttr;                       // input: which of graph->inputs; place
                                                                // may repeat it on other devices

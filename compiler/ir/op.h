@@ -61,9 +61,9 @@ typedef struct {
 //     %a %b            the node's two numbers (OpInfo.numbers), as r_const
 //     %r               a uniform random number in [0, 1): random_uniform of kernels/random.h of the
 //                      element's logical index ((n * C + c) * H + h) * W + w modulo 2^32, where n
-//                      is the image in the batch and c, C are the channel and channels of the whole
-//                      tensor (attr.dropout.first_channel + c, attr.dropout.channels); keyed by
-//                      seed, step and attr.dropout.key.
+//                      is the image in the whole batch (attr.dropout.first_image + n) and c, C are
+//                      the channel and channels of the whole tensor (attr.dropout.first_channel
+//                      + c, attr.dropout.channels); keyed by seed, step and attr.dropout.key.
 struct Elementwise;
 
 typedef struct OpInfo {

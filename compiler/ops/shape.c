@@ -84,9 +84,9 @@ static bool slice_infer(Graph *g, Node *n)
 {
     Shape x = n->in[0]->shape;
     const SliceAttr *a = &n->attr.slice;
-    if (!check_range(g, n, a->first, a->channels, x.c))
+    if (!check_range(g, n, a->first, a->count, x.c))
         return false;
-    n->shape = (Shape){ x.n, a->channels, x.h, x.w };
+    n->shape = (Shape){ x.n, a->count, x.h, x.w };
     return true;
 }
 
@@ -103,7 +103,7 @@ static void slice_grad(Graph *g, Node *n, Node *dy)
 static void slice_print(const Node *n, FILE *out)
 {
     fprintf(out, "%lld..%lld", (long long)n->attr.slice.first,
-            (long long)(n->attr.slice.first + n->attr.slice.channels - 1));
+            (long long)(n->attr.slice.first + n->attr.slice.count - 1));
 }
 
 const OpInfo op_slice = {
@@ -115,9 +115,9 @@ static bool embed_infer(Graph *g, Node *n)
 {
     Shape x = n->in[0]->shape;
     const SliceAttr *a = &n->attr.slice;
-    if (!check_range(g, n, a->first, x.c, a->channels))
+    if (!check_range(g, n, a->first, x.c, a->count))
         return false;
-    n->shape = (Shape){ x.n, a->channels, x.h, x.w };
+    n->shape = (Shape){ x.n, a->count, x.h, x.w };
     return true;
 }
 

@@ -45,6 +45,9 @@ const Rule op_rules[OP_COUNT] = {
     [OP_CONCAT]           = { SAME4,                                                     WANT_SAME,      PIECES_JOINED,  VIEW_JOINED, PATTERN_RELAYOUT,     0 },
     [OP_SLICE]            = { { WANT_ANY },                                              WANT_SAME,      PIECES_CUT,     VIEW_CUT,    PATTERN_RELAYOUT,     0 },
     [OP_EMBED]            = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_RELAYOUT,     0 },
+    [OP_BATCH_CONCAT]     = { SAME4,                                                     WANT_SAME,      PIECES_KEPT,    VIEW_JOINED, PATTERN_RELAYOUT,     0 },
+    [OP_BATCH_SLICE]      = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_CUT,    PATTERN_RELAYOUT,     0 },
+    [OP_BATCH_EMBED]      = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_RELAYOUT,     0 },
     [OP_ALL]              = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_WHOLE,  PATTERN_RELAYOUT,     0 },
     [OP_JOIN]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_WHOLE,  PATTERN_RELAYOUT,     0 },
     [OP_COPY]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
@@ -87,6 +90,11 @@ const Duo op_duos[] = {
       "nothing else needs the gradient: it is applied where its sums are complete" },
     { 0, 0, 0, false, 0, NULL },
 };
+
+bool rule_moves_images(Op op)
+{
+    return op == OP_BATCH_CONCAT || op == OP_BATCH_SLICE || op == OP_BATCH_EMBED;
+}
 
 bool rule_reads_gradient(Pattern p) { return p == PATTERN_WEIGHTS || p == PATTERN_FC_WEIGHTS; }
 

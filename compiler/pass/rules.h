@@ -36,7 +36,7 @@ typedef enum {
 typedef enum {
     VIEW_NEVER,
     VIEW_WHOLE,        // the output is input 0
-    VIEW_CUT,          // the output is some channels of input 0
+    VIEW_CUT,          // the output is some channels, or images, of input 0
     VIEW_JOINED        // the inputs live in the output
 } ViewRule;
 
@@ -74,6 +74,8 @@ typedef struct {
 } Duo;
 extern const Duo op_duos[];   // ended by a NULL reason
 
+// True if the op cuts or joins along the images, not along the channels.
+bool rule_moves_images(Op op);
 // True if a root of this pattern reads, as its input 1, the gradient of what its layer has made, which
 // the gradient of the layer's bias sums up.
 bool rule_reads_gradient(Pattern p);

@@ -156,8 +156,8 @@ static bool can_join(const Order *o, const GroupCommand *c, const Group *group)
 {
     if (!o->joins || c->kind != kind_of(group) || c->device != group->root->device || c->kind == GROUPS_COPY)
         return false;
-    if (c->kind == GROUPS_CHAIN)
-        return true;
+    if (c->kind == GROUPS_CHAIN)                  // parts of a batch go with others of as many images
+        return o->g->groups[c->first]->root->shape.n == group->root->shape.n;
     for (int i = c->first; i < c->first + c->count; i++)
         if (waits_on(o, group, o->g->groups[i]))
             return false;

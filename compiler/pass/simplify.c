@@ -80,30 +80,54 @@ static Node *add_zero(Simplify *s, Node *n)
     return is_zero(n->in[1]) ? n->in[0] : is_zero(n->in[0]) ? n->in[1] : NULL;
 }
 
-// The sum of two embeddings that meet exactly is the concatenation of what they embed. Gradients
-// of slices that cover a value add up this way.
+// Values are cut and put together along their channels, or along the images of a batch.
+typedef struct { Op slice, embed, concat; } Axis;
+static const Axis axes[] = { { OP_SLICE, OP_EMBED, OP_CONCAT },
+                             { OP_BATCH_SLICE, OP_BATCH_EMBED, OP_BATCH_CONCAT } };
+
+// That along which this op cuts or puts together; NULL: it does not.
+static const Axis *axis_of(Op op)
+{
+    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
+        if (op == axes[i].slice || op == axes[i].embed || op == axes[i].concat)
+            return &axes[i];
+    return NULL;
+}
+
+static int64_t extent(const Axis *a, const Node *n)
+{
+    return a == &axes[0] ? n->shape.c : n->shape.n;
+}
+
+// The sum of two embeddings that meet is one of both, side by side; same_view takes the embedding away
+// once it is all. Gradients of slices that cover a value add up this way.
 static Node *add_embeds(Simplify *s, Node *n)
 {
-    if (n->op != OP_ADD || n->inputs != 2 || n->in[0]->op != OP_EMBED || n->in[1]->op != OP_EMBED)
+    const Axis *a = n->op == OP_ADD && n->inputs == 2 ? axis_of(n->in[0]->op) : NULL;
+    if (!a || n->in[0]->op != a->embed || n->in[1]->op != a->embed)
         return NULL;
     Node *low = n->in[0], *high = n->in[1];
     if (low->attr.slice.first > high->attr.slice.first) {
         low = n->in[1];
         high = n->in[0];
     }
-    int64_t meet = low->in[0]->shape.c;
-    if (low->attr.slice.first != 0 || high->attr.slice.first != meet ||
-        meet + high->in[0]->shape.c != n->shape.c)
+    int64_t first = low->attr.slice.first;
+    if (high->attr.slice.first != first + extent(a, low->in[0]))
         return NULL;
-    Node *both = instead_of(s->g, OP_CONCAT, "both", n, 2, (Node *[]){ low->in[0], high->in[0] });
+    Node *both = instead_of(s->g, a->concat, "both", n, 2, (Node *[]){ low->in[0], high->in[0] });
     graph_infer(s->g, both);
-    return both;
+    if (extent(a, both) == extent(a, n))
+        return both;
+    Node *embed = instead_of(s->g, a->embed, "embed", n, 1, &both);
+    embed->attr.slice = (SliceAttr){ first, extent(a, n) };
+    graph_infer(s->g, embed);
+    return embed;
 }
 
-static Node *slice_of(Graph *g, Node *n, Node *from, int64_t first)
+static Node *slice_of(Graph *g, const Axis *a, Node *n, Node *from, int64_t first)
 {
-    Node *slice = instead_of(g, OP_SLICE, "slice", n, 1, &from);
-    slice->attr.slice = (SliceAttr){ first, n->shape.c };
+    Node *slice = instead_of(g, a->slice, "slice", n, 1, &from);
+    slice->attr.slice = (SliceAttr){ first, extent(a, n) };
     graph_infer(g, slice);
     return slice;
 }
@@ -112,36 +136,36 @@ static Node *slice_of(Graph *g, Node *n, Node *from, int64_t first)
 // is all of the piece, same_view removes it.)
 static Node *slice_behind(Simplify *s, Node *n)
 {
-    if (n->op != OP_SLICE)
+    const Axis *a = axis_of(n->op);
+    if (!a || n->op != a->slice)
         return NULL;
     Node *in = n->in[0];
     int64_t first = n->attr.slice.first;
-    if (in->op == OP_SLICE)
-        return slice_of(s->g, n, in->in[0], in->attr.slice.first + first);
-    if (in->op != OP_CONCAT)
+    if (in->op == a->slice)
+        return slice_of(s->g, a, n, in->in[0], in->attr.slice.first + first);
+    if (in->op != a->concat)
         return NULL;
-    for (int i = 0; i < in->inputs; first -= in->in[i]->shape.c, i++)
-        if (first >= 0 && first + n->shape.c <= in->in[i]->shape.c)
-            return slice_of(s->g, n, in->in[i], first);
+    for (int i = 0; i < in->inputs; first -= extent(a, in->in[i]), i++)
+        if (first >= 0 && first + extent(a, n) <= extent(a, in->in[i]))
+            return slice_of(s->g, a, n, in->in[i], first);
     return NULL;
 }
 
 // Slices of one value, one behind the other, put side by side again are a slice of it.
 static Node *concat_slices(Simplify *s, Node *n)
 {
-    if (n->op != OP_CONCAT)
-        return NULL;
-    if (n->in[0]->op != OP_SLICE)
+    const Axis *a = axis_of(n->op);
+    if (!a || n->op != a->concat || n->in[0]->op != a->slice)
         return NULL;
     Node *whole = n->in[0]->in[0];
     int64_t first = n->in[0]->attr.slice.first, next = first;
     for (int i = 0; i < n->inputs; i++) {
         const Node *piece = n->in[i];
-        if (piece->op != OP_SLICE || piece->in[0] != whole || piece->attr.slice.first != next)
+        if (piece->op != a->slice || piece->in[0] != whole || piece->attr.slice.first != next)
             return NULL;
-        next += piece->shape.c;
+        next += extent(a, piece);
     }
-    return slice_of(s->g, n, whole, first);
+    return slice_of(s->g, a, n, whole, first);
 }
 
 // --- common subexpressions ----------------------------------------------------------------------------

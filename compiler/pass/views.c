@@ -22,13 +22,25 @@ static bool can_live_in(const Node *x, const Node *concat)
            uses_in(concat, x) == 1;
 }
 
-// Elements from the start of `whole` to its channel `first` (a start of a piece).
-static int64_t view_start(const Node *whole, int64_t first)
+// Elements from the start of `whole` to its channel `first` (a start of a piece), or to its image `first`.
+static int64_t view_start(const Node *whole, int64_t first, bool is_image)
 {
+    const Node *home = whole;
+    while (home->view)
+        home = home->view;
+    if (is_image)
+        return first * layout_item(&home->layout, home->shape);
     Layout l = whole->layout;
     l.item_stride = 0;
     return layout_address(&l, whole->shape, 0, first, 0, 0) -
            layout_address(&l, whole->shape, 0, 0, 0, 0);
+}
+
+// One image behind the other, each in one run of memory or in runs at equal distances.
+static bool images_are_outermost(const Node *n)
+{
+    LayoutKind kind = n->layout.kind;
+    return kind == LAYOUT_PLAIN || kind == LAYOUT_BLOCKED || kind == LAYOUT_NHWC;
 }
 
 static bool concat_in_place(Node *n)
@@ -39,6 +51,8 @@ static bool concat_in_place(Node *n)
             return false;
         pieces += n->in[i]->layout.pieces.count;
     }
+    if (rule_moves_images(n->op))
+        return images_are_outermost(n);
     return pieces == n->layout.pieces.count &&
            (n->layout.kind == LAYOUT_BLOCKED || n->layout.kind == LAYOUT_PANEL ||
             n->layout.kind == LAYOUT_COLUMNS || (n->layout.kind == LAYOUT_NHWC && !node_is_flattened(n)));
@@ -56,6 +70,8 @@ static bool starts_a_piece(const Pieces *p, int64_t channel)
 static bool slice_in_place(const Node *n)
 {
     const Node *x = n->in[0];
+    if (rule_moves_images(n->op))
+        return images_are_outermost(x);
     int64_t end = n->attr.slice.first + n->shape.c;
     return starts_a_piece(&x->layout.pieces, n->attr.slice.first) &&
            (end == x->shape.c || starts_a_piece(&x->layout.pieces, end)) &&
@@ -69,9 +85,10 @@ void views_find(Graph *g)
         ViewRule rule = op_rules[n->op].view;
         int64_t first = 0;
         if (rule == VIEW_JOINED && concat_in_place(n))
-            for (int k = 0; k < n->inputs; first += n->in[k++]->shape.c) {
+            for (int k = 0; k < n->inputs; k++) {
                 n->in[k]->view = n;
-                n->in[k]->view_offset = first;   // a channel, until place_views runs
+                n->in[k]->view_offset = first;   // a channel or image, until views_place runs
+                first += rule_moves_images(n->op) ? n->in[k]->shape.n : n->in[k]->shape.c;
             }
         if (rule == VIEW_CUT && slice_in_place(n)) {
             n->view = n->in[0];
@@ -99,7 +116,8 @@ void views_place(Graph *g)
             l->item_stride = layout_item(&node_home(n)->layout, node_home(n)->shape);
         if (l->kind == LAYOUT_NHWC)
             l->pixel_stride = layout_pixel(&node_home(n)->layout, node_home(n)->shape);
-        if (n->view && n->view_offset)
-            n->view_offset = view_start(n->view, n->view_offset);
+        if (n->view && n->view_offset)         // whichever of the two cuts or joins says along what
+            n->view_offset = view_start(n->view, n->view_offset,
+                                        rule_moves_images(n->view == n->in[0] ? n->op : n->view->op));
     }
 }

@@ -301,6 +301,8 @@ const CudaNet cuda_nets[] = {
     { "moved",                    moved,         0, 3, true,  false, 0, ALL },
     { "moved vectors",            moved,         1, 1, true,  false, TF32, ALL },
     { "moved, unfused",           moved,         0, 3, false, false, 0, ALL },
+    { "runs of images",           batch_net,     1, 5, true,  false, FP32, ALL },
+    { "runs of images, unfused",  batch_net,     2, 3, false, false, 0, ALL },
     { "pieces",                   pieces,        0, 3, true,  false, 0, ALL },
     { "pieces, lrn",              pieces,        1, 3, true,  false, 0, ALL },
     { "pieces, pool",             pieces,        2, 3, true,  false, 0, ALL },

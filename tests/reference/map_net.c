@@ -95,3 +95,31 @@ void map_net(SmallNet *s, unsigned seed)
     x = dropped(s, small_op1(s, OP_TANH, NULL, x), &seed);
     small_loss(s, small_bias(s, small_fc(s, x, 2 + draw(&seed, 30))));
 }
+
+static Node *images(SmallNet *s, Node *x, int64_t first, int64_t count)
+{
+    Node with = { .attr.slice = { first, count } };
+    return small_op1(s, OP_BATCH_SLICE, &with, x);
+}
+
+static Node *shuffled(SmallNet *s, Node *x)
+{
+    int64_t all = x->shape.n, cut = 1 + all / 3;
+    Node *apart[] = { small_op1(s, OP_TANH, NULL, images(s, x, 0, cut)),
+                      small_op1(s, OP_SIGMOID, NULL, images(s, x, cut, all - cut)) };
+    x = small_op(s, OP_BATCH_CONCAT, NULL, 2, apart);
+    Node *turned[] = { images(s, x, cut, all - cut), images(s, x, 0, cut) };
+    Node *twice[] = { images(s, x, 0, cut), images(s, x, 0, all - cut) };
+    Node *sum[] = { small_op(s, OP_BATCH_CONCAT, NULL, 2, turned),
+                    small_op(s, OP_BATCH_CONCAT, NULL, 2, twice) };
+    return small_op(s, OP_ADD, NULL, 2, sum);
+}
+
+void batch_net(SmallNet *s, unsigned seed)
+{
+    Node *x = small_bias(s, small_conv(s, small_input(s, 3, 7, 6), seed % 2 ? 13 : 16, 1,
+                                       small_window(3, 1, 1)));
+    x = shuffled(s, x);
+    x = shuffled(s, small_bias(s, small_fc(s, x, seed % 2 ? 20 : 32)));
+    small_loss(s, small_bias(s, small_fc(s, x, 7)));
+}

@@ -97,7 +97,7 @@ static const Case cases[] = {
     UNARY(SCALE, .attr.pointwise = { -1.5, .25 }),
     UNARY(DROPOUT, .attr.dropout = { .rate = .5, .key = 7 }),
     UNARY(DROPOUT, .attr.dropout = { .rate = .3, .scale_in_test = true, .key = 9,
-                                     .first_channel = 2, .channels = 40 }),
+                                     .first_channel = 2, .channels = 40, .first_image = 3 }),
 #define BINARY(name, b)                                                                          \
     { { .op = OP_##name }, 2, { S(1, 1, 1, 1), b(1, 1, 1, 1) } },                                \
     { { .op = OP_##name }, 2, { S(2, 3, 1, 1), b(2, 3, 1, 1) } },                                \
@@ -128,6 +128,19 @@ static const Case cases[] = {
     SLICE(S(1, 17, 1, 1), 16, 1), SLICE(S(3, 5, 1, 3), 1, 3), SLICE(S(1, 6, 2, 2), 0, 6),
     SLICE(S(2, 8, 1, 1), 3, 4), SLICE(S(1, 3, 4, 4), 1, 1), SLICE(S(4, 2, 1, 1), 1, 1),
     SLICE(S(1, 9, 3, 1), 2, 5),
+#define IMAGES(count, ...) { { .op = OP_BATCH_CONCAT }, count, { __VA_ARGS__ } }
+    IMAGES(1, S(3, 1, 2, 2)),                    IMAGES(2, S(1, 1, 1, 1), S(1, 1, 1, 1)),
+    IMAGES(2, S(3, 2, 2, 2), S(5, 2, 2, 2)),
+    IMAGES(3, S(1, 2, 3, 1), S(2, 2, 3, 1), S(3, 2, 3, 1)),
+    IMAGES(4, S(2, 1, 1, 1), S(2, 1, 1, 1), S(2, 1, 1, 1), S(2, 1, 1, 1)),
+    IMAGES(2, S(7, 3, 1, 1), S(1, 3, 1, 1)),     IMAGES(2, S(1, 4, 2, 3), S(6, 4, 2, 3)),
+    IMAGES(3, S(8, 1, 2, 2), S(8, 1, 2, 2), S(1, 1, 2, 2)), IMAGES(2, S(2, 5, 1, 2), S(2, 5, 1, 2)),
+    IMAGES(3, S(4, 2, 1, 1), S(1, 2, 1, 1), S(4, 2, 1, 1)),
+#define IMAGES_OF(x, first, count) { { .op = OP_BATCH_SLICE, .attr.slice = { first, count } }, 1, { x } }
+    IMAGES_OF(S(1, 1, 1, 1), 0, 1), IMAGES_OF(S(4, 2, 2, 2), 0, 2), IMAGES_OF(S(4, 2, 2, 2), 2, 2),
+    IMAGES_OF(S(7, 1, 1, 1), 6, 1), IMAGES_OF(S(5, 3, 1, 3), 1, 3), IMAGES_OF(S(6, 1, 2, 2), 0, 6),
+    IMAGES_OF(S(8, 2, 1, 1), 3, 4), IMAGES_OF(S(3, 1, 4, 4), 1, 1), IMAGES_OF(S(2, 17, 1, 1), 1, 1),
+    IMAGES_OF(S(9, 1, 3, 1), 2, 5),
 };
 enum { CASES = sizeof cases / sizeof *cases };
 

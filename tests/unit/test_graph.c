@@ -123,6 +123,22 @@ static void check_slice(SmallNet *s, const void *with)
     assert_string_equal(code_of(s), "E313");
 }
 
+static void check_images(SmallNet *s, const void *with)
+{
+    (void)with;
+    Node attr = { .attr.slice = { 1, 2 } };
+    assert_null(small_op1(s, OP_BATCH_SLICE, &attr, small_input(s, 3, 5, 5)));
+    assert_fault(s, "E317", "batch_slice1: 2 images from 1 on are not all among 1", NULL);
+}
+
+static void check_batch(SmallNet *s, const void *with)
+{
+    (void)with;
+    Node *in[] = { small_input(s, 3, 5, 5), small_input(s, 3, 4, 5) };
+    assert_null(small_op(s, OP_BATCH_CONCAT, NULL, 2, in));
+    assert_string_equal(code_of(s), "E317");
+}
+
 static void check_dropout(SmallNet *s, const void *with)
 {
     (void)with;
@@ -145,6 +161,7 @@ static void faults_show_their_arithmetic(void **state)
     void (*const checks[])(SmallNet *, const void *) = {
         check_large_kernel, check_large_dilation, check_groups, check_pool_pad, check_stride,
         check_too_large, check_shared_weights, check_even_lrn, check_concat, check_add, check_slice,
+        check_images, check_batch,
         check_dropout, check_fc_of_maps,
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -109,6 +109,13 @@ static void test_pieces_of_gradients(void **state)
     run_unit(target_native(), pieces_net, 0, false);
 }
 
+static void test_runs_of_images(void **state)
+{
+    (void)state;
+    run_unit(target_native(), batch_net, 1, true);
+    run_unit(target_native(), batch_net, 1, false);
+}
+
 // The nets above do reach every body that they are there for.
 static void test_reach(void **state)
 {
@@ -175,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loss_edges), cmocka_unit_test(test_fused),
         cmocka_unit_test(test_unfused), cmocka_unit_test(test_pieces_of_gradients),
+        cmocka_unit_test(test_runs_of_images),
         cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,37 @@ static void concat_of_slices(Net *n)
     Node *x = n->at, *low = slice(n, x, 1, 1), *high = slice(n, x, 2, 2);
     join2(n, OP_CONCAT, low, high);
 }
+static Node *images(Net *n, Op op, Node *in, int64_t first, int64_t count)
+{
+    Node with = { .attr.slice = { first, count } };
+    return chain(n, op, in, &with);
+}
+// Three embeddings that meet: of two pairs none is all of the batch.
+static void add_embedded_images(Net *n)
+{
+    Node *x = n->at, *sum = NULL;
+    for (int i = 0; i < 3; i++) {
+        Node *part = scale(n, images(n, OP_BATCH_SLICE, x, i, 1), 2 + i, 0);
+        Node *all = images(n, OP_BATCH_EMBED, part, i, 3);
+        sum = sum ? join2(n, OP_ADD, sum, all) : all;
+    }
+}
+static void images_of_concat(Net *n)
+{
+    Node *x = n->at, *y = scale(n, x, 2, 1);
+    images(n, OP_BATCH_SLICE, join2(n, OP_BATCH_CONCAT, x, y), 3, 3);
+}
+static void images_of_images(Net *n)
+{
+    images(n, OP_BATCH_SLICE, images(n, OP_BATCH_SLICE, n->at, 0, 2), 0, 1);
+    Node *one = n->at;
+    join2(n, OP_BATCH_CONCAT, join2(n, OP_BATCH_CONCAT, one, one), one);
+}
+static void concat_of_images(Net *n)
+{
+    Node *x = n->at;
+    join2(n, OP_BATCH_CONCAT, images(n, OP_BATCH_SLICE, x, 0, 1), images(n, OP_BATCH_SLICE, x, 1, 2));
+}
 static void computed_twice(Net *n)
 {
     Node *x = n->at, *a = scale(n, x, 2, 1), *b = scale(n, x, 2, 1);
@@ -102,6 +133,10 @@ static const struct {
     { "slice",         slice_of_concat,  OP_CONCAT,  1, 0 },
     { "slice",         slice_of_slice,   OP_SLICE,   2, 1 },
     { "concat-slices", concat_of_slices, OP_SLICE,   2, 1 },
+    { "add-embeds",    add_embedded_images, OP_ADD,      2, 0 },
+    { "slice",         images_of_concat, OP_BATCH_CONCAT, 1, 0 },
+    { "slice",         images_of_images, OP_BATCH_SLICE, 2, 1 },
+    { "concat-slices", concat_of_images, OP_BATCH_SLICE, 2, 0 },
     { "common",        computed_twice,   OP_SCALE,   2, 1 },
 };
 
@@ -116,7 +151,7 @@ static unsigned bit_of(const char *rule)
 
 static void build_case(Net *n, int i)
 {
-    net_open(n, FORM_GROUPED, GRAPH_PREDICT, 2, 4, 3, 3);
+    net_open(n, FORM_GROUPED, GRAPH_PREDICT, 3, 4, 3, 3);
     n->at->device = 0;
     cases[i].build(n);
     net_loss(n);

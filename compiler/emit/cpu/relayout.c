@@ -46,8 +46,7 @@ bool relayout_rows_takes(const Emit *e, const Group *g)
 {
     (void)e;
     const Node *y = g->root, *x = y->in[0];
-    if (is_flip(g) || origin_count(g) != 1 || y->op == OP_SLICE || y->op == OP_EMBED
-        || !is_activation(x) || !is_activation(y))
+    if (is_flip(g) || !origin_is_whole(g) || !is_activation(x) || !is_activation(y))
         return false;
     LayoutKind from = x->layout.kind, to = y->layout.kind;
     Map a = map_of(x), b = map_of(y);
@@ -91,6 +90,33 @@ bool relayout_rows_emit(Emit *e, Kern *k)
 
 // --- the lists of sources and zeros -------------------------------------------------------------
 
+static void print_images(Emit *e, int64_t from, int64_t to, int64_t images)
+{
+    fprintf(e->text, ", %" PRId64 ", %" PRId64 ", %" PRId64 ")", from, to, images);
+}
+
+// What an embedding leaves empty: channels before and behind those of its source, or images.
+static void print_zeros(Emit *e, const Kern *k, int64_t unit_of(const Node *n, int64_t channel))
+{
+    const Node *y = k->group->root;
+    Origin s = origin_at(k->group, 0);
+    int64_t first = unit_of(y, s.to), end = unit_of(y, s.to + s.channels), all = unit_of(y, y->shape.c);
+    head_list(e, "ZEROS(X)");
+    if (y->op == OP_EMBED) {
+        fprintf(e->text, " X(0, %" PRId64, first);
+        print_images(e, 0, 0, y->shape.n);
+        fprintf(e->text, " X(%" PRId64 ", %" PRId64, end, all - end);
+        print_images(e, 0, 0, y->shape.n);
+    } else if (y->op == OP_BATCH_EMBED) {
+        int64_t behind = s.to_image + s.images;
+        fprintf(e->text, " X(0, %" PRId64, all);
+        print_images(e, 0, 0, s.to_image);
+        fprintf(e->text, " X(0, %" PRId64, all);
+        print_images(e, 0, behind, y->shape.n - behind);
+    }
+    fputc('\n', e->text);
+}
+
 static void print_sources(Emit *e, const Kern *k, int64_t unit_of(const Node *n, int64_t channel))
 {
     const Group *g = k->group;
@@ -98,18 +124,12 @@ static void print_sources(Emit *e, const Kern *k, int64_t unit_of(const Node *n,
     for (int i = 0; i < origin_count(g); i++) {
         Origin s = origin_at(g, i);
         int64_t from = unit_of(s.x, s.from), to = unit_of(g->root, s.to);
-        fprintf(e->text, " X(%d, AT_X%d, %" PRId64 ", %" PRId64 ", %" PRId64 ")", kern_find(k, s.x), i,
+        fprintf(e->text, " X(%d, AT_X%d, %" PRId64 ", %" PRId64 ", %" PRId64, kern_find(k, s.x), i,
                 from, to, unit_of(s.x, s.from + s.channels) - from);
+        print_images(e, s.from_image, s.to_image, s.images);
     }
     fputc('\n', e->text);
-    head_list(e, "ZEROS(X)");
-    if (g->root->op == OP_EMBED) {
-        Origin s = origin_at(g, 0);
-        int64_t first = unit_of(g->root, s.to), end = unit_of(g->root, s.to + s.channels);
-        fprintf(e->text, " X(0, %" PRId64 ") X(%" PRId64 ", %" PRId64 ")", first, end,
-                unit_of(g->root, g->root->shape.c) - end);
-    }
-    fputc('\n', e->text);
+    print_zeros(e, k, unit_of);
 }
 
 static int64_t channel_itself(const Node *n, int64_t channel)
@@ -239,7 +259,9 @@ bool relayout_any_emit(Emit *e, Kern *k)
     print_source_addresses(e, g, is_unflattened ? print_flat_address : head_element);
     if (is_unflattened) {
         head_list(e, "SOURCES(X)");
-        fprintf(e->text, " X(%d, AT_X0, 0, 0, %" PRId64 ")\n", kern_find(k, x), y->shape.c);
+        fprintf(e->text, " X(%d, AT_X0, 0, 0, %" PRId64, kern_find(k, x), y->shape.c);
+        print_images(e, 0, 0, y->shape.n);
+        fputc('\n', e->text);
         head_define(e, "ZEROS(X)", "%s", "");
     } else {
         print_sources(e, k, channel_itself);

@@ -18,7 +18,7 @@ static void open_moves(Emit *e, Kern *k, int lanes, int64_t threads, const char 
     k->bytes = cuda_bytes(y);
     for (int i = 0; i < origin_count(k->group); i++) {
         Origin s = origin_at(k->group, i);
-        k->bytes += cuda_bytes(s.x) * s.channels / s.x->shape.c;
+        k->bytes += cuda_bytes(s.x) * s.channels / s.x->shape.c * s.images / s.x->shape.n;
     }
     k->reason = "moves values, computes nothing";
     cuda_open(e, k, lanes, "neighbouring places", thread);
@@ -32,8 +32,9 @@ static void print_sources(Emit *e, const Kern *k, int64_t unit_of(const Node *n,
     for (int i = 0; i < origin_count(k->group); i++) {
         Origin s = origin_at(k->group, i);
         int64_t from = unit_of(s.x, s.from), to = unit_of(k->group->root, s.to);
-        fprintf(e->text, " X(%d, %s%d, %s%d, %" PRId64 ", %" PRId64 ", %" PRId64 ")", kern_find(k, s.x),
+        fprintf(e->text, " X(%d, %s%d, %s%d, %" PRId64 ", %" PRId64 ", %" PRId64, kern_find(k, s.x),
                 load, i, address, i, from, to, unit_of(s.x, s.from + s.channels) - from);
+        fprintf(e->text, ", %" PRId64 ", %" PRId64 ", %" PRId64 ")", s.from_image, s.to_image, s.images);
     }
     fputc('\n', e->text);
 }
@@ -92,7 +93,12 @@ static int64_t vectors_before(const Node *n, int64_t channel)
     return channel == n->shape.c ? layout_rows(&n->layout, n->shape) : padded(n, channel) / n->layout.vector;
 }
 
-static bool same_but_channels(Shape a, Shape b) { return a.n == b.n && a.h == b.h && a.w == b.w; }
+// All that may differ is what the op cuts or joins along.
+static bool same_but_runs(const Node *y, const Node *x)
+{
+    bool same_batch = origin_cuts_batch(y->op) || y->shape.n == x->shape.n;
+    return same_batch && y->shape.h == x->shape.h && y->shape.w == x->shape.w;
+}
 
 static bool is_map_of_features(const Node *n)
 {
@@ -117,7 +123,7 @@ static bool same_features(const Node *y, const Node *x)
 {
     Layout a = layout_compact(x->layout), b = layout_compact(y->layout);
     a.element = b.element;
-    return shape_equal(x->shape, y->shape) && layout_equal(&a, &b);
+    return same_but_runs(y, x) && x->shape.c == y->shape.c && layout_equal(&a, &b);
 }
 
 bool cuda_relayout_blocks_takes(const Emit *e, const Group *g)
@@ -129,7 +135,7 @@ bool cuda_relayout_blocks_takes(const Emit *e, const Group *g)
         const Layout *l = &s.x->layout;
         bool is_flat = is_map_of_features(s.x) || is_map_of_features(y);
         if (l->kind != LAYOUT_NHWC || l->vector != y->layout.vector
-            || !same_but_channels(s.x->shape, y->shape)
+            || !same_but_runs(y, s.x)
             || !(is_flat ? same_features(y, s.x) : moves_in_vectors(y, s)))
             return false;
     }
@@ -175,7 +181,7 @@ bool cuda_relayout_any_takes(const Emit *e, const Group *g)
     bool fits = is_known(y);
     for (int i = 0; fits && i < origin_count(g); i++) {
         const Node *x = origin_at(g, i).x;
-        fits = is_known(x) && same_but_channels(x->shape, y->shape);
+        fits = is_known(x) && same_but_runs(y, x);
     }
     return fits;
 }
