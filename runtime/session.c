@@ -329,18 +329,20 @@ static bool all_finite(const float *x, int64_t count)
     return true;
 }
 
-int session_bad_param(Session *s)
+bool session_bad_param(Session *s, int *bad, char *err)
 {
-    char err[SESSION_ERROR];
+    *bad = -1;
     for (int i = 0; i < s->program->param_count; i++) {
         int64_t count = shape_count(s->program->params[i].shape);
         float *values = malloc((size_t)count * sizeof *values);
-        bool bad = values && session_read_param(s, i, values, err) && !all_finite(values, count);
+        bool good = values ? session_read_param(s, i, values, err) : fail(err, "%s", "out of memory");
+        if (good && !all_finite(values, count))
+            *bad = i;
         free(values);
-        if (bad)
-            return i;
+        if (!good || *bad >= 0)
+            return good;
     }
-    return -1;
+    return true;
 }
 
 static const char *bad_input(const Sequence *q, const float *const *inputs)
@@ -406,7 +408,9 @@ bool session_trace(Session *s, int sequence, const float *const *inputs, const i
 {
     const Program *p = s->program;
     const Sequence *q = &p->sequences[sequence];
-    int param = session_bad_param(s);
+    int param;
+    if (!session_bad_param(s, &param, err))
+        return false;
     *trace = (SessionTrace){ .what = bad_input(q, inputs) };
     if (!trace->what && param >= 0)
         *trace = (SessionTrace){ .what = p->params[param].name, .is_param = true };

@@ -93,8 +93,8 @@ bool session_trace(Session *s, int sequence, const float *const *inputs, const i
 // session_device_class(s). Does not count up the step.
 bool session_walk(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
                   DeviceMade *made, void *context, char *err);
-// The first parameter that is not finite; -1: all are.
-int  session_bad_param(Session *s);
+// The first parameter that is not finite; -1: all are. False: they cannot be read.
+bool session_bad_param(Session *s, int *bad, char *err);
 // Dense values of an output port after a run: "loss", "top5", "output". Its shape is the port's.
 int  session_find_output(const Session *s, int sequence, const char *name);      // -1: none
 bool session_read_output(Session *s, int sequence, int port, float *dense, char *err);

@@ -151,11 +151,17 @@ static bool came_to(Device *d, bool good)
 
 // --- the host's view ------------------------------------------------------------------------------
 
-static bool check_tensor(const Device *d, int tensor, char *err)
+// What a function that cannot return it has met goes before what follows from it.
+static bool check_fault(Device *d, char *err)
+{
+    return !d->fault[0] || came_to(d, fail(err, d->fault));
+}
+
+static bool check_tensor(Device *d, int tensor, char *err)
 {
     if (tensor < 0 || tensor >= d->program->tensor_count || d->program->tensors[tensor].is_bytes)
         return fail(err, "no such tensor, or one of bytes");
-    return true;
+    return check_fault(d, err);
 }
 
 static bool cuda_write(Device *d, int tensor, const float *dense, char err[DEVICE_ERROR])
@@ -205,7 +211,7 @@ static bool check_sequence(Device *d, int sequence, char *err)
         return false;
     }
     cuda_enter(d, sequence);
-    return !d->fault[0] || came_to(d, fail(err, d->fault));
+    return check_fault(d, err);
 }
 
 static bool run(Device *d, int sequence, char err[DEVICE_ERROR])

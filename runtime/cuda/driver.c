@@ -50,6 +50,9 @@ static bool find_function(DriverGetAddress *get, const char *name, int version, 
         set_function(function_pointer, address);
         return true;
     }
+    if (result != DRIVER_SUCCESS && result != DRIVER_ERROR_NOT_FOUND)
+        return fail(err, "%.200s cannot be used: cuGetProcAddress of %s gives error %u", d->path, name,
+                    result);
     return fail(err, "%.200s has no %s of CUDA %d.%d; a newer driver has", d->path, name, version / 1000,
                 version % 1000 / 10);
 }

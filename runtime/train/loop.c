@@ -165,7 +165,11 @@ static void warn_unsaved(Run *r)
 // they would take the place of good ones.
 static bool save_now(Run *r, const char *pattern, const Action *by)
 {
-    int bad = session_bad_param(r->s);
+    int bad;
+    if (!session_bad_param(r->s, &bad, r->why_unsaved)) {
+        warn_unsaved(r);
+        return true;
+    }
     if (bad >= 0) {
         snprintf(r->err, TRAIN_ERROR, "%.80s is not finite after step %lld (epoch %lld); it was not saved",
                  r->p->params[bad].name, (long long)r->step, (long long)r->epoch);

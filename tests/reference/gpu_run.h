@@ -6,6 +6,7 @@
 
 enum { GPU_RUN_STEPS = 4, GPU_RUN_SAID = 8192 };
 
+typedef struct GpuResult GpuResult;
 typedef struct {
     const char *path, *target;         // a .net file; "sm_80:fp32"
     const char *plan;                  // a file, or NULL
@@ -16,11 +17,15 @@ typedef struct {
     const char *fail;                  // "cuMemAlloc:2:2": the second call ends with code 2; NULL: none
     int         memory;                // MiB of each GPU; 0: many
     float       scale;                 // of the images; 0: 1
+    int         steps;                 // 0: GPU_RUN_STEPS
+    // Before every call of the driver: the code it is to end with. May fork; each process judges its own end.
+    unsigned  (*on_call)(const char *function, long count, const GpuResult *so_far);
+    bool      (*judge)(const GpuResult *);     // false: the process fails
 } GpuRun;
 
 typedef enum { GPU_RUN_DONE, GPU_RUN_REFUSED, GPU_RUN_CRASHED } GpuRunEnd;
 
-typedef struct {
+struct GpuResult {
     GpuRunEnd end;
     bool      has_failed;              // the device says so
     bool      opened;                  // the session was
@@ -31,11 +36,14 @@ typedef struct {
     int64_t   copied;                  // bytes
     char      err[SESSION_ERROR];
     char      said[GPU_RUN_SAID];      // standard error; VGPU_CALLS is on
-} GpuResult;
+};
 
 // Is there an NVRTC? Without one there is nothing to run.
 bool gpu_run_possible(void);
 // Runs GPU_RUN_STEPS steps on made-up images. Fails the test when no process can be had.
 void gpu_run(const GpuRun *r, GpuResult *to);
+// Writes a plan that leaves fully connected layers, forward and input gradient, to cuBLAS. How many rows it
+// has.
+int  gpu_run_plan(const char *path, const char *target, const char *to);
 int  gpu_run_reports(const GpuResult *r);              // lines that report a fault
 #endif

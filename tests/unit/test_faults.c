@@ -200,7 +200,10 @@ static void test_spoilt_weights_are_not_saved(void **state)
         t = open_tiny("fc2.lr", "1e38");
         t->o.steps = steps;
         TrainEnd end = train_run(t->s, &t->o, t->err);
-        bool spoilt = session_bad_param(t->s) >= 0;
+        int bad;
+        char why[SESSION_ERROR];
+        assert_true(session_bad_param(t->s, &bad, why));
+        bool spoilt = bad >= 0;
         training_free(t);
         if (end == TRAIN_DONE) {                          // finite so far
             assert_false(spoilt);

@@ -1,8 +1,6 @@
 // The CUDA backend on virtual GPUs with everything watched: the same losses as the CPU; one GPU or two,
 // streams in any order, graphs or none, peers or the host between them: the same bits. What does not fit, a
 // loss that is not finite, and a fault are told.
-#include "compile.h"
-#include "emit/cuda/plan.h"
 #include "reference/folder.h"
 #include "reference/gpu_run.h"
 #include "runtime/cuda/driver_abi.h"
@@ -119,32 +117,6 @@ static void nothing_changes_a_bit(void **state)
 
 // --- cuBLAS ---------------------------------------------------------------------------------------
 
-// A plan that leaves fully connected layers, forward and input gradient, to cuBLAS. How many rows it has.
-static int write_library_plan(const char *path, const char *target, const char *name)
-{
-    Compilation c;
-    CompileOptions o = { .target = target, .modes = 1 << GRAPH_TRAIN };
-    int rows = 0;
-    assert_true(compile_file(&c, &o, path));
-    FILE *f = fopen(in_folder(name), "w");
-    assert_non_null(f);
-    fputs(PLAN_FIRST_LINE, f);
-    const Sequence *s = &c.program->sequences[0];
-    for (int i = 0; i < s->launch_count; i++) {
-        const char *plan = s->launches[i].plan, *end = strstr(plan, " : ");
-        bool again = false;
-        for (int k = 0; k < i; k++)
-            again |= !strcmp(s->launches[k].plan, plan);
-        if (!end || again || strncmp(s->launches[i].layer, "fc", 2) != 0 || !strstr(plan, "along k,"))
-            continue;
-        fprintf(f, "%.*s : cublas\n", (int)(end - plan), plan);
-        rows++;
-    }
-    assert_int_equal(fclose(f), 0);
-    compile_close(&c);
-    return rows;
-}
-
 static void cublas_makes_products(void **state)
 {
     static const struct { const char *target; double tolerance; } targets[] = {
@@ -154,7 +126,7 @@ static void cublas_makes_products(void **state)
     need_nvrtc();
     for (int i = 0; i < 6; i++) {
         GpuResult r;
-        assert_true(write_library_plan(in_folder("two.net"), targets[i / 2].target, "cublas.plan") > 1);
+        assert_true(gpu_run_plan(in_folder("two.net"), targets[i / 2].target, in_folder("cublas.plan")) > 1);
         run_well(&(GpuRun){ .path = in_folder("two.net"), .target = targets[i / 2].target,
                             .plan = in_folder("cublas.plan"), .devices = 2, .check = true,
                             .options.no_graphs = i % 2 }, &r);
@@ -231,54 +203,6 @@ static void says_what_is_wrong(void **state)
                    "the step cannot be captured into a graph: cuGraphInstantiateWithFlags", "OUT_OF_MEMORY");
 }
 
-// --- every call fails once ------------------------------------------------------------------------
-
-// Calls whose failure ends nothing: what is closed is closed, and peers may be reached through the host.
-static bool may_fail(const char *name)
-{
-    return strstr(name, "Destroy") || strstr(name, "Release") || strstr(name, "Free")
-        || strstr(name, "Unload") || strstr(name, "GetError") || !strcmp(name, "cleave_vgpu_region");
-}
-
-static void fail_call(const char *name, long n, unsigned code)
-{
-    char plan[80];
-    GpuResult r;
-    snprintf(plan, sizeof plan, "%s:%ld:%u", name, n, code);
-    gpu_run(&(GpuRun){ .path = in_folder("two.net"), .target = "sm_80", .plan = in_folder("cublas.plan"),
-                       .devices = 2, .fail = plan }, &r);
-    bool told = r.end == GPU_RUN_REFUSED && strlen(r.err) > strlen(name) && (!r.opened || r.has_failed);
-    bool fine = told || (r.end == GPU_RUN_DONE && may_fail(name));
-    // The last calls of some functions close what a good run had.
-    fine |= r.end == GPU_RUN_DONE && !strcmp(name, "cuCtxSetCurrent") && r.steps == GPU_RUN_STEPS;
-    if (!fine)
-        fail_msg("%s: ended %d after %d steps: `%s`\n%s", plan, (int)r.end, r.steps, r.err, r.said);
-}
-
-static void every_call_may_fail(void **state)
-{
-    static const unsigned codes[] = { DRIVER_ERROR_INVALID_VALUE, DRIVER_ERROR_OUT_OF_MEMORY,
-                                      DRIVER_ERROR_ILLEGAL_ADDRESS, DRIVER_ERROR_UNKNOWN };
-    GpuResult good;
-    int turn = 0;
-    (void)state;
-    need_nvrtc();
-    assert_true(write_library_plan(in_folder("two.net"), "sm_80", "cublas.plan") > 1);
-    run_well(&(GpuRun){ .path = in_folder("two.net"), .target = "sm_80", .plan = in_folder("cublas.plan"),
-                        .devices = 2 }, &good);
-    assert_non_null(strstr(good.said, "cublasGemmEx"));
-    for (const char *at = good.said; (at = strstr(at, "vgpu: calls: ")); at++) {
-        char name[64];
-        long count;
-        if (sscanf(at, "vgpu: calls: %63s %ld", name, &count) != 2)
-            continue;
-        fail_call(name, 1, codes[turn++ % 4]);
-        if (count > 1)
-            fail_call(name, count / 2 + 1, codes[turn++ % 4]);
-    }
-    assert_true(turn > 50);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,7 +212,6 @@ int main(void)
         cmocka_unit_test(streams_in_any_order),
         cmocka_unit_test(stops_at_nan),
         cmocka_unit_test(says_what_is_wrong),
-        cmocka_unit_test(every_call_may_fail),
     };
     return cmocka_run_group_tests(tests, open_nets, folder_remove);
 }

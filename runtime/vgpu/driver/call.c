@@ -63,36 +63,48 @@ int cleave_vgpu_reports(void)
 
 // --- calls -----------------------------------------------------------------------------------------
 
-// How often a function was called, this time included. Its form (_v2) does not matter.
-static long count_call(const char *function)
+// Counts this call of a function, whose form (_v2) does not matter.
+static const Called *count_call(const char *function)
 {
+    static const Called too_many = { .count = 0 };
     const char *form = strstr(function, "_v2");
     int n = form ? (int)(form - function) : (int)strlen(function), k = 0;
     while (k < called_count && !(strncmp(called[k].name, function, (size_t)n) == 0 && !called[k].name[n]))
         k++;
     if (k == MOST_FUNCTIONS)
-        return 0;
+        return &too_many;
     if (k == called_count)
         snprintf(called[called_count++].name, sizeof called[k].name, "%.*s", n, function);
-    return ++called[k].count;
+    called[k].count++;
+    return &called[k];
 }
 
-// VGPU_FAIL=name:n:code,...: the code, when this call is to fail.
-static DriverResult planned_failure(const char *function, long count)
+// Found by its name by who wants to be asked before every call with which code it ends, 0: with its own.
+typedef DriverResult Ask(const char *function, long count);
+static Ask *ask;
+void cleave_vgpu_on_call(Ask *asked);
+void cleave_vgpu_on_call(Ask *asked)
 {
-    const char *plan = getenv("VGPU_FAIL");
+    pthread_mutex_lock(&lock);
+    ask = asked;
+    pthread_mutex_unlock(&lock);
+}
+
+// What is asked, or VGPU_FAIL=name:n:code,...: the code, when this call is to fail.
+static DriverResult planned_failure(const Called *c)
+{
+    DriverResult asked = ask && c->count ? ask(c->name, c->count) : DRIVER_SUCCESS;
+    const char *plan = asked ? NULL : getenv("VGPU_FAIL");
     while (plan && *plan) {
         char name[48];
         long n;
         unsigned code;
-        if (sscanf(plan, "%47[^:]:%ld:%u", name, &n, &code) == 3 && n == count &&
-            strncmp(name, function, strlen(name)) == 0 &&
-            (!function[strlen(name)] || strcmp(function + strlen(name), "_v2") == 0))
+        if (sscanf(plan, "%47[^:]:%ld:%u", name, &n, &code) == 3 && n == c->count && !strcmp(name, c->name))
             return code;
         plan = strchr(plan, ',');
         plan += plan ? 1 : 0;
     }
-    return DRIVER_SUCCESS;
+    return asked;
 }
 
 static bool is_sticky(DriverResult r)
@@ -107,7 +119,7 @@ Entry driver_enter(const char *function, Needs needs)
     if (driver_calls_host)                                    // what a stream calls may not call back
         return (Entry){ DRIVER_ERROR_NOT_PERMITTED, false };
     pthread_mutex_lock(&lock);
-    DriverResult planned = planned_failure(function, count_call(function));
+    DriverResult planned = planned_failure(count_call(function));
     Entry e = { planned, true };
     bool live = current_context && driver_is_live(current_context, OBJECT_CONTEXT);
     if (planned) {
