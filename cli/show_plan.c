@@ -55,7 +55,7 @@ static void print_prediction(Compilation *c, const About *about, const Plan *pla
             1e6 * plan->seconds, 1e6 * plan->roofline, 100 * plan->roofline / plan->seconds);
     for (int i = 0; i < why.kernel_count; i++) {
         const Launch *l = why.kernels[i].launch;
-        fprintf(out, "%9.1f us  %-18s ", 1e6 * l->seconds, l->limiter);
+        fprintf(out, "%9.1f us  %-18s ", 1e6 * l->seconds, l->refreshes ? "(not in a step)" : l->limiter);
         report_safe(l->title, out);
         fputs("\n                                  ", out);
         report_safe(l->reason, out);

@@ -156,10 +156,14 @@ static void print_cpu_launch(const TimeVerb *v, const Times *t, const Launch *l,
 static void print_launches(const TimeVerb *v, const Times *t, const Program *p, const Sequence *s,
                            double *room)
 {
+    const char *comma = "";
     for (int l = 0; l < s->launch_count; l++) {
         double seconds = median(t->launch + l, v->steps, s->launch_count, room);
+        if (s->launches[l].refreshes)                      // these steps have not run it
+            continue;
         if (v->json)
-            printf("%s\n    ", l ? "," : "");
+            printf("%s\n    ", comma);
+        comma = ",";
         if (t->gpu)
             print_gpu_launch(v, t, p, &s->launches[l], seconds);
         else
@@ -173,6 +177,8 @@ static void print_gpu_times(const TimeVerb *v, const Times *t, const Program *p,
     double step = median(t->step, v->steps, 1, room), fed = median(t->fed, v->steps, 1, room);
     double roofline = 0, predicted = 0;
     for (int l = 0; l < s->launch_count; l++) {
+        if (s->launches[l].refreshes)
+            continue;
         roofline += roofline_of(t, &s->launches[l]);
         predicted += s->launches[l].seconds;
     }

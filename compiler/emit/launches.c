@@ -240,6 +240,7 @@ static bool make_launch(Maker *m, const GraphTensors *t, const Group *group, int
     l->title = k.title;
     l->layer = layer_of(group->root);
     l->phase = phase_of(group);
+    l->refreshes = node_is_rounded(group->root);
     l->reason = arena_printf(m->arena, "%s%s%s", group->reason, k.reason ? "; " : "",
                              k.reason ? k.reason : "");
     list_places(m, g, group, l);

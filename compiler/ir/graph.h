@@ -119,6 +119,9 @@ struct Node {
     Layout       layout;              // pass_layout
     Node        *view;                // pass_layout: the node whose storage it lives in; NULL: its own
     int64_t      view_offset;         // pass_layout: elements from the start of `view`
+    Node        *rounded;             // pass_layout: of a parameter: its copy in the elements that
+                                      // contractions read, kept from step to step: the update
+                                      // writes both. NULL: none
     struct Group *group;              // pass_fuse: the kernel that computes it; NULL: views, sources
     Storage     *storage;             // pass_memory: NULL: never in memory, or a view
     Storage     *places;              // pass_memory: uint8 places of the maxima of a pooling node
@@ -130,7 +133,8 @@ struct Storage {
     int     device;
     int64_t offset, bytes;            // of the value region; the program puts parameters before it
     int     born, dies;               // commands of graph->commands: first that writes, last that reads
-    bool    pinned;                   // lives all through the sequence: inputs, outputs, copies
+    bool    pinned;                   // lives all through the sequence: inputs, outputs, copies,
+                                      // rounded parameters
     bool    needs_zero;               // halo or padding lanes that nobody writes
     bool    shared;                   // others use its bytes at other times
 };
@@ -192,6 +196,8 @@ int    graph_device(Graph *g, const char *name);           // index, added when 
 void   graph_compact(Graph *g);
 void   graph_print(const Graph *g, FILE *out);             // one line a node
 void   graph_print_json(const Graph *g, FILE *out);
+// Is it the kept copy of a parameter?
+static inline bool node_is_rounded(const Node *n) { return n->inputs == 1 && n->in[0]->rounded == n; }
 // What a node does, for its reader ("relu"; "swish" of a file's own op), and for a kernel (OpInfo.text).
 const char *node_kind(const Node *n);
 const char *node_text(const Node *n);

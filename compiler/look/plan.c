@@ -65,12 +65,14 @@ Buffers look_buffers(Compilation *c, const About *about)
 static void add_launches(Compilation *c, const Why *why, Plan *plan)
 {
     bool *seen = ARENA_ARRAY(&c->arena, bool, c->program->kernel_count + 1);
-    plan->launches = why->kernel_count;
     const Target *target = target_find(c->program->devices[0].target);
     for (int i = 0; i < why->kernel_count; i++) {
         const Launch *l = why->kernels[i].launch;
         plan->kernels += !seen[l->kernel];
         seen[l->kernel] = true;
+        if (l->refreshes)                                  // hardly any step runs it
+            continue;
+        plan->launches++;
         plan->flops += l->flops;
         plan->bytes += l->bytes;
         plan->seconds += l->seconds;

@@ -17,7 +17,7 @@ Buffers look_buffers(Compilation *c, const About *about);
 typedef struct {
     int64_t parameters;
     int     kernels, launches;                 // texts; launches of the first sequence
-    int64_t flops, bytes;                      // of all launches
+    int64_t flops, bytes;                      // of all launches of a step
     int64_t copied_forward, copied_backward;   // bytes of a step
     double  seconds, roofline;                 // GPU: predicted for a step, and what it could be
     int64_t memory[PROGRAM_DEVICES];           // bytes; of a layer: its buffers, shared ones included

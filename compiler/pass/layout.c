@@ -293,6 +293,8 @@ static Node *fit_input(Plan *p, Node *n, int i)
     Node *copy = relayout(p, value, &to, n);
     if (fits && want == WANT_IMAGE)
         note_reader(p, copy, n);
+    if (fits && value->op == OP_PARAM)               // element by element in the same places
+        value->rounded = copy;
     return copy;
 }
 

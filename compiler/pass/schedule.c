@@ -3,6 +3,7 @@
 //
 // Before: HAS_GROUPS. After: HAS_ORDER; graph->groups stands in the order of execution, which is
 // legal for all devices together. List scheduling: among the groups whose inputs are ready, first
+// the rounded copies of parameters, which most runs leave out, then
 // copies (they leave as early as possible), then what others wait for, on the device that is
 // running, images before jobs; weight gradients and updates, for which nobody waits, come last.
 #include "pass/pass.h"
@@ -54,13 +55,17 @@ static void wait_for_value(Order *o, const Group *user, const Node *value)
             wait_for_value(o, user, value->in[i]);
 }
 
-// An update overwrites its parameter: everybody who reads the old values goes first.
+// An update overwrites its parameter and that one's rounded copy: everybody who reads the old values
+// goes first.
 static void wait_for_readers(Order *o, const Group *group, const Node *update)
 {
+    const Node *param = update->in[0];
     for (int i = 0; i < o->g->group_count; i++)
-        for (int k = 0; k < o->g->groups[i]->input_count; k++)
-            if (o->g->groups[i]->inputs[k] == update->in[0])
+        for (int k = 0; k < o->g->groups[i]->input_count; k++) {
+            const Node *read = o->g->groups[i]->inputs[k];
+            if (read == param || read == param->rounded)
                 wait_for(o, group, o->g->groups[i]);
+        }
 }
 
 static void find_waits(Order *o)
@@ -92,6 +97,8 @@ static void find_leaves(Order *o)
 // Smaller is sooner.
 static int urgency(const Order *o, const Group *group, int device)
 {
+    if (node_is_rounded(group->root))
+        return -1;
     if (group->pattern == PATTERN_COPY)
         return 0;
     int rank = o->is_leaf[group->id] ? is_update(group) ? 40 : 20 : 10;

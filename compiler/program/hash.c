@@ -83,6 +83,7 @@ static void hash_sequence(XXH3_state_t *h, const Sequence *s)
         hash_number(h, l->kernel);
         hash_number(h, l->writes);
         hash_number(h, l->items);
+        hash_number(h, l->refreshes);
         hash_bytes(h, &l->grid, sizeof l->grid);
         hash_bytes(h, l->tensors, (size_t)l->tensor_count * sizeof *l->tensors);
     }

@@ -76,7 +76,7 @@ static void print_launch(const Launch *l, FILE *out)
     fprintf(out, "  %" PRId64 " %s", l->items, l->item_kind == ITEMS_IMAGES ? "images" : "jobs");
     for (int i = 0; i < l->tensor_count; i++)
         fprintf(out, "%s t%d", i == l->tensor_count - l->writes ? " ->" : i ? "" : " ", l->tensors[i]);
-    fputc('\n', out);
+    fputs(l->refreshes ? "  only on entering\n" : "\n", out);
 }
 
 void program_print_command(const Sequence *s, int index, FILE *out)

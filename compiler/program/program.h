@@ -143,6 +143,10 @@ typedef struct {
     ItemKind    item_kind;
     int64_t     items;             // CUDA: blocks, the product of the grid
     Grid        grid;              // CUDA
+    bool        refreshes;         // makes a rounded copy of a parameter that is there already when the
+                                   // sequence runs again: whoever writes the parameter writes the
+                                   // copy, too. To be run when the sequence is entered (Sequence.zero)
+                                   // or the host wrote parameters; at other times it changes nothing
     int64_t     flops, bytes;      // of all items; bytes: compulsory traffic
     double      seconds;           // CUDA: predicted; 0 on CPUs
     const char *limiter;           // CUDA: what keeps it from being faster: "DRAM"; else ""
@@ -248,7 +252,8 @@ void program_print_command(const Sequence *s, int command, FILE *out);
 // True if the program can be run: indices in range, tensors inside buffers, buffers inside arenas,
 // live buffers disjoint, guards in place, launches only touch tensors of their device, copies
 // cross devices between equal shapes, waits point backwards, every value is written before it is
-// read, chains hold ITEMS_IMAGES only. False with what is wrong in `err`.
+// read, chains hold ITEMS_IMAGES only, copies that are refreshed never lag behind. False with what is
+// wrong in `err`.
 bool program_validate(const Program *p, char err[PROGRAM_ERROR]);
 // A versioned text-and-JSON file (jansson) that program_load reads back to an equal program.
 bool program_save(const Program *p, FILE *out, char err[PROGRAM_ERROR]);

@@ -94,7 +94,7 @@ RECORD(record_grid, Grid, INT(Grid, x), INT(Grid, y), INT(Grid, z));
 RECORD(record_launch, Launch,
     INT(Launch, kernel), INTS(Launch, tensors, tensor_count), INT(Launch, writes),
     WORD(Launch, item_kind, item_kinds), LONG(Launch, items),
-    PART(Launch, grid, record_grid), LONG(Launch, flops), LONG(Launch, bytes),
+    PART(Launch, grid, record_grid), BOOL(Launch, refreshes), LONG(Launch, flops), LONG(Launch, bytes),
     REAL(Launch, seconds), TEXT(Launch, limiter), TEXT(Launch, plan),
     TEXT(Launch, title), TEXT(Launch, layer), TEXT(Launch, phase),
     ARRAY(Launch, places, place_count, record_place), TEXT(Launch, reason));

@@ -100,7 +100,7 @@ static bool tensors_overlap(const Tensor *a, const Tensor *b)
 static void use(Order *o, int buffer, int command)
 {
     Use *u = &o->uses[buffer];
-    if (!u->in_use)
+    if (!u->in_use || command < u->first)
         u->first = command;
     u->in_use = true;
     u->last = command;
@@ -170,6 +170,45 @@ static void use_inputs(Order *o)
         }
     for (int i = 0; i < o->s->zero_count; i++)
         use(o, o->s->zero[i], -1);
+}
+
+// --- rounded copies -------------------------------------------------------------------------------
+
+static bool writes_to(const Order *o, const Launch *l, const Tensor *to)
+{
+    for (int i = l->tensor_count - l->writes; i < l->tensor_count; i++) {
+        const Tensor *t = &o->p->tensors[l->tensors[i]];
+        if (t->buffer == to->buffer && tensors_overlap(t, to))
+            return true;
+    }
+    return false;
+}
+
+// Who writes what the copy is made of must write the copy, and nobody else may: most runs leave it as the
+// run before has left it.
+static bool check_refreshed(Order *o, const Launch *l, int index)
+{
+    if (l->tensor_count != 2 || l->writes != 1
+        || o->p->buffers[o->p->tensors[l->tensors[0]].buffer].role != BUFFER_PARAM)
+        return FAIL("launch %d: refreshes something else than the copy of a parameter", index);
+    const Tensor *param = &o->p->tensors[l->tensors[0]], *copy = &o->p->tensors[l->tensors[1]];
+    for (int i = 0; i < o->s->launch_count; i++)
+        if (i != index && writes_to(o, &o->s->launches[i], param) != writes_to(o, &o->s->launches[i], copy))
+            return FAIL("launch %d writes %.64s or its copy, and not both", i, param->name);
+    for (int i = 0; i < o->s->copy_count; i++)
+        if (o->p->tensors[o->s->copies[i].to].buffer == copy->buffer)
+            return FAIL("copy %d: into the copy of %.64s", i, param->name);
+    use(o, copy->buffer, -1);
+    use(o, copy->buffer, o->s->command_count);
+    return true;
+}
+
+static bool check_copies(Order *o)
+{
+    for (int i = 0; i < o->s->launch_count; i++)
+        if (o->s->launches[i].refreshes && !check_refreshed(o, &o->s->launches[i], i))
+            return false;
+    return true;
 }
 
 // What the host reads afterwards must have been written, and must still be there.
@@ -259,5 +298,5 @@ bool validate_order(const Program *p, int sequence, Arena *scratch, char err[PRO
     o.uses = ARENA_ARRAY(scratch, Use, p->buffer_count + 1);
     find_clocks(&o);
     use_inputs(&o);
-    return follow_commands(&o) && use_results(&o) && check_sharing(&o);
+    return follow_commands(&o) && check_copies(&o) && use_results(&o) && check_sharing(&o);
 }

@@ -1,6 +1,7 @@
 // A result that is a gradient of weights and is applied at once: v = momentum * v - decay * lr * w - lr * g,
 // w = w + v. Nothing when a loss was no number.
-// Holes: M N; W VELOCITY STATE: arguments; PARAM: whose rates; RUN RUN_USED as in result_weights.cu.
+// Holes: M N; W VELOCITY STATE: arguments; PARAM: whose rates; STORE_ROUNDED: the copy that contractions
+// read, if there is one; RUN RUN_USED as in result_weights.cu.
 struct Result {
     ParamRates rates;
     bool stops;
@@ -17,5 +18,6 @@ struct Result {
         v = real(rates.momentum) * v - real(rates.decay * rates.lr) * w - real(rates.lr) * g;
         r_store(t[VELOCITY], at, v);
         r_store(t[W], at, w + v);
+        STORE_ROUNDED(t, at, w + v);
     }
 };

@@ -1,7 +1,7 @@
 // The paper's step: v <- momentum * v - decay * rate * w - rate * g; w <- w + v, elementwise on stored
 // values (padding has no gradient and stays zero). Does nothing after a loss that was not a number.
 // Thread i makes V neighbouring elements.
-// Holes: COUNT, a multiple of V; PARAM; G STATE WEIGHTS VELOCITY; LOAD_G.
+// Holes: COUNT, a multiple of V; PARAM; G STATE W VELOCITY STORE_ROUNDED; LOAD_G.
 extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
 {
     TENSORS;
@@ -9,8 +9,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
     if (((const StepState *)t[STATE])->stop || i >= COUNT)
         return;
     ParamRates rate = rates_of(t[STATE], PARAM);
-    real w = r_load(t[WEIGHTS], i), v = r_load(t[VELOCITY], i), g = LOAD_G(t[G], i);
+    real w = r_load(t[W], i), v = r_load(t[VELOCITY], i), g = LOAD_G(t[G], i);
     v = r_const(rate.momentum) * v - r_const(rate.lr * rate.decay) * w - r_const(rate.lr) * g;
     r_store(t[VELOCITY], i, v);
-    r_store(t[WEIGHTS], i, w + v);
+    r_store(t[W], i, w + v);
+    STORE_ROUNDED(t, i, w + v);
 }

@@ -166,7 +166,10 @@ static bool check_tensor(Device *d, int tensor, char *err)
 
 static bool cuda_write(Device *d, int tensor, const float *dense, char err[DEVICE_ERROR])
 {
-    return check_tensor(d, tensor, err) && came_to(d, move_write(d, tensor, dense, err));
+    if (!check_tensor(d, tensor, err))
+        return false;
+    d->is_stale |= d->program->buffers[d->program->tensors[tensor].buffer].role == BUFFER_PARAM;
+    return came_to(d, move_write(d, tensor, dense, err));
 }
 
 static bool cuda_write_labels(Device *d, int tensor, const int32_t *labels, char err[DEVICE_ERROR])
@@ -184,6 +187,7 @@ static void cuda_enter(Device *d, int sequence)
     if (d->entered == sequence)
         return;
     d->entered = sequence;
+    d->is_stale = true;
     if (!cuda_memory_enter(d, sequence, d->fault))
         driver_explain(d->fault, "memory cannot be cleared");
 }

@@ -64,6 +64,7 @@ struct Device {
     CudaSide      *sides;              // by tensor
     CudaSequence  *sequences;
     int            entered;            // sequence that ran last; -1: none
+    bool           is_stale;           // its launches that refresh have something to do
     bool           is_poisoning, has_failed;
     int64_t        copied;             // bytes
     char           fault[DEVICE_ERROR];        // of a function that cannot return one; "": none

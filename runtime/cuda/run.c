@@ -1,7 +1,8 @@
 // Runs a sequence. Every logical device has a stream of its commands in order; another device's commands are
 // waited for by events, as Command.waits say. A whole run, from the state that the host wrote to the state
 // that it reads, is captured into a graph the second time and replayed from then on: everything that changes
-// from step to step is read from memory.
+// from step to step is read from memory. Rounded copies of parameters are refreshed before a run, where they
+// have to be; the run itself leaves these launches out.
 #include "runtime/cuda/exec.h"
 #include "runtime/cuda/move.h"
 #include "runtime/cuda/products.h"
@@ -71,7 +72,7 @@ static bool enqueue_launch(Device *d, int sequence, int device, int index, char 
     const CudaLaunch *c = &q->launches[index];
     const Launch *l = &d->program->sequences[sequence].launches[index];
     DriverStream stream = d->list[device].compute;
-    bool timed = q->times;
+    bool timed = q->times && !l->refreshes;
     if ((timed && !begin_time(d, q, c, stream, err))
         || !(c->function ? launch_kernel(d, c, stream, err) : products_launch(d, device, l, c, err))
         || (timed && !record(d, c->end, stream, err))
@@ -177,7 +178,7 @@ static bool enqueue_command(Device *d, int sequence, int index, char *err)
     if (c->kind == COMMAND_COPY && !receive(d, sequence, c->first, err))
         return false;
     for (int l = c->first; c->kind != COMMAND_COPY && l < c->first + c->count; l++)
-        if (!enqueue_launch(d, sequence, c->device, l, err))
+        if (!s->launches[l].refreshes && !enqueue_launch(d, sequence, c->device, l, err))
             return false;
     return !q->done[index] || record(d, q->done[index], stream, err);
 }
@@ -209,6 +210,23 @@ static bool finish(Device *d, int sequence, char *err)
                            d->options.one_by_one ? "" : " (--check tells which)");
             return false;
         }
+    return true;
+}
+
+// Rounded copies of parameters, each on its device: they read what no launch before them writes.
+static bool refresh(Device *d, int sequence, char *err)
+{
+    const Sequence *s = &d->program->sequences[sequence];
+    for (int i = 0; i < s->command_count && d->is_stale; i++) {
+        const Command *c = &s->commands[i];
+        for (int l = c->first; c->kind != COMMAND_COPY && l < c->first + c->count; l++)
+            if (s->launches[l].refreshes
+                && (!cuda_select(d, c->device, err) || !enqueue_launch(d, sequence, c->device, l, err)))
+                return false;
+    }
+    if (d->is_stale && !finish(d, sequence, err))
+        return false;
+    d->is_stale = false;
     return true;
 }
 
@@ -266,6 +284,8 @@ static bool add_times(Device *d, int sequence, char *err)
     CudaSequence *q = &d->sequences[sequence];
     for (int i = 0; q->times && i < d->program->sequences[sequence].launch_count; i++) {
         float milliseconds = 0;
+        if (d->program->sequences[sequence].launches[i].refreshes)
+            continue;
         if (!DRIVER_CALL(&d->gpus.driver, err, cuEventElapsedTime, &milliseconds, q->launches[i].begin,
                          q->launches[i].end))
             return false;
@@ -300,7 +320,8 @@ bool cuda_run(Device *d, int sequence, char *err)
         driver_explain(err, "the step cannot be captured into a graph");
         return false;
     }
-    return poison(d, sequence, err) && (by_graph ? replay(d, sequence, err) : enqueue(d, sequence, err))
+    return poison(d, sequence, err) && refresh(d, sequence, err)
+        && (by_graph ? replay(d, sequence, err) : enqueue(d, sequence, err))
         && finish(d, sequence, err) && add_times(d, sequence, err);
 }
 

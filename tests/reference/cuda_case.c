@@ -1,6 +1,7 @@
 // In: a group of a graph and the evaluator's values. Out: a failed test, or nothing.
 #include "reference/cuda_case.h"
 #include "reference/cuda_places.h"
+#include "reference/element.h"
 #include "runtime/cuda/build.h"
 #include "runtime/vgpu/vgpu.h"
 #include <stdarg.h>
@@ -47,42 +48,7 @@ static void wrong(CudaCase *c, CudaVerdict verdict, const char *fmt, ...)
     longjmp(*c->back, 1);
 }
 
-// --- numbers ------------------------------------------------------------------------------------
-
-static uint32_t bits_of(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static float float_of(uint32_t u)
-{
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-static uint16_t bf16_of(float x)                         // ties to even
-{
-    uint32_t u = bits_of(x);
-    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
-static double rounded(double value, Element e)
-{
-    float x = (float)value;
-    if (e == ELEMENT_TF32)
-        return (double)float_of((bits_of(x) + 0x1000) & ~0x1fffu);       // ties away from zero
-    return e == ELEMENT_BF16 ? (double)float_of((uint32_t)bf16_of(x) << 16) : (double)x;
-}
-
-static double load(const char *at, int64_t i, Element e)
-{
-    if (e == ELEMENT_BF16)
-        return (double)float_of((uint32_t)((const uint16_t *)at)[i] << 16);
-    return (double)((const float *)at)[i];
-}
+// --- elements -----------------------------------------------------------------------------------
 
 // Calls `visit` with the index and the address of every logical element.
 typedef void Visit(void *with, int64_t index, int64_t address);
@@ -156,9 +122,9 @@ static void put(void *with, int64_t index, int64_t address)
         ((int32_t *)(void *)s->at)[address] = (int32_t)s->from[index];
         return;
     }
-    float x = (float)rounded(s->from[index], s->element);
+    float x = (float)element_rounded(s->from[index], s->element);
     if (s->element == ELEMENT_BF16)
-        ((uint16_t *)s->at)[address] = bf16_of(x);
+        ((uint16_t *)s->at)[address] = element_bf16(x);
     else
         ((float *)s->at)[address] = x;
 }
@@ -205,18 +171,25 @@ static void clear(void *with, int64_t address, int64_t count)
     memset(c->at + address * c->size, 0, (size_t)(count * c->size));
 }
 
-// Inputs as they are stored, zeros in their padding; everything else is no number.
+static void fill_tensor(Run *r, const Node *n)
+{
+    char *at = tensor(r, n);
+    each_run(n, clear, &(Clear){ at, element_bytes(n->layout.element) });
+    scatter(n, r->of->evaluator->value[n->id], at);
+}
+
+// Inputs as they are stored, zeros in their padding, and copies that updates overwrite; everything else is
+// no number.
 static void fill_tensors(Run *r)
 {
     const Group *g = r->group;
     for (int i = 0; i < g->output_count; i++)
         tensor(r, g->outputs[i]);
-    for (int i = 0; i < g->input_count; i++) {
-        const Node *n = g->inputs[i];
-        char *at = tensor(r, n);
-        each_run(n, clear, &(Clear){ at, element_bytes(n->layout.element) });
-        scatter(n, r->of->evaluator->value[n->id], at);
-    }
+    for (int i = 0; i < g->input_count; i++)
+        fill_tensor(r, g->inputs[i]);
+    for (int i = 0; i < g->count; i++)
+        if (op_has(g->nodes[i]->op, OP_UPDATE) && g->nodes[i]->in[0]->rounded)
+            fill_tensor(r, g->nodes[i]->in[0]->rounded);
 }
 
 static char *places(Run *r, const Node *pool)
@@ -279,8 +252,11 @@ static void remember(Run *r)
     for (int i = 0; i < g->output_count; i++)
         mark_result(r, g->outputs[i]);
     for (int i = 0; i < g->count; i++)
-        if (op_has(g->nodes[i]->op, OP_UPDATE) && !r->of->stopped)
+        if (op_has(g->nodes[i]->op, OP_UPDATE) && !r->of->stopped) {
             mark_result(r, g->nodes[i]->in[0]);
+            if (g->nodes[i]->in[0]->rounded)
+                mark_result(r, g->nodes[i]->in[0]->rounded);
+        }
 }
 
 static void check_rest(Run *r, const Node *home)
@@ -289,7 +265,7 @@ static void check_rest(Run *r, const Node *home)
     int size = element_bytes(home->layout.element);
     for (int64_t i = 0; i < room->bytes / size; i++) {
         Mark m = (Mark)r->mark[home->id][i];
-        if (m == PADDING_OF_A_RESULT && load(room->at, i, home->layout.element) != 0)
+        if (m == PADDING_OF_A_RESULT && element_load(room->at, i, home->layout.element) != 0)
             wrong(r->of, CUDA_WRONG, "%s, %s by %s: padding of %s is not zero", r->of->target->name,
                   r->group->root->name, r->body, home->name);
         if (m == NOBODYS && memcmp(room->at + i * size, r->before[home->id] + i * size, (size_t)size))
@@ -350,7 +326,7 @@ static VgpuMemory *memory_of(Run *r, const Kern *k, bool is_first)
         else if (k->is_partial[i] && is_first)
             forget(memory, &r->partial);
         else if (!k->is_velocity[i] && !k->is_state[i] && !k->is_partial[i] && k->args[i]->op != OP_PARAM
-                 && !k->args[i]->view)
+                 && !node_is_rounded(k->args[i]) && !k->args[i]->view)
             forget(memory, &r->value[k->args[i]->id]);
     return memory;
 }
@@ -406,7 +382,7 @@ static const char *run(Run *r)
 // --- judging ------------------------------------------------------------------------------------
 
 typedef struct {
-    const Run    *run;
+    Run          *run;
     const Node   *node;
     const double *want;
     const char   *at;
@@ -426,7 +402,7 @@ static void differ(void *with, int64_t index, int64_t address)
 {
     const Compare *c = with;
     Element e = c->node->layout.element;
-    double is = load(c->at, address, e), want = c->want[index];
+    double is = element_load(c->at, address, e), want = c->want[index];
     double allowed = 1.01 * half_a_step(e) * fabs(want) + SUM_ERROR * c->most + 1e-37;
     if (!(fabs(is - want) <= allowed))
         wrong(c->run->of, CUDA_WRONG, "%s, %s by %s: element %lld of %s is %g, not %g; numbers go up to %g",
@@ -446,7 +422,7 @@ static void round_value(Run *r, const Node *n)
 {
     double *value = r->of->evaluator->value[n->id];
     for (int64_t k = 0; k < shape_count(n->shape); k++)
-        value[k] = rounded(value[k], n->layout.element);
+        value[k] = element_rounded(value[k], n->layout.element);
 }
 
 // Values as they are stored.
@@ -470,7 +446,7 @@ static void compute(Run *r)
         stored[i] = e->value[n->id];
         e->value[n->id] = ARENA_ARRAY(r->of->arena, double, count);
         for (int64_t k = 0; k < count; k++)
-            e->value[n->id][k] = rounded(stored[i][k], ELEMENT_TF32);
+            e->value[n->id][k] = element_rounded(stored[i][k], ELEMENT_TF32);
     }
     for (int i = 0; i < g->count; i++) {
         evaluator_compute(e, g->nodes[i]);
@@ -479,6 +455,19 @@ static void compute(Run *r)
     }
     for (int i = 1; i >= 0 && in_loop; i--)
         e->value[g->root->in[i]->id] = stored[i];
+}
+
+// The copy holds what the parameter, stored at `at`, rounds to: the very bits that a relayout would make.
+static void round_differs(void *with, int64_t index, int64_t address)
+{
+    const Compare *c = with;
+    Element e = c->node->layout.element;
+    double is = element_load(tensor(c->run, c->node), address, e);
+    double want = element_rounded(element_load(c->at, address, ELEMENT_FLOAT), e);
+    if (!(is == want))
+        wrong(c->run->of, CUDA_WRONG, "%s, %s by %s: element %lld of %s is %g, not %g as rounded",
+              c->run->of->target->name, c->run->group->root->name, c->run->body, (long long)index,
+              c->node->name, is, want);
 }
 
 static void compare_update(Run *r, const Node *sgd)
@@ -494,6 +483,8 @@ static void compare_update(Run *r, const Node *sgd)
     }
     compare(r, param, v, velocity(r, param));
     compare(r, param, next, tensor(r, param));
+    if (param->rounded)
+        each_element(param, round_differs, &(Compare){ r, param->rounded, NULL, tensor(r, param), 0 });
 }
 
 // Where the group keeps places, in the last of its nodes that pools.

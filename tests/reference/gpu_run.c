@@ -98,6 +98,34 @@ static bool hash_params(Session *s, GpuResult *to)
     return true;
 }
 
+static bool halve_params(Session *s, char *err)
+{
+    const Program *p = session_program(s);
+    bool good = true;
+    for (int i = 0; i < p->param_count && good; i++) {
+        int64_t count = shape_count(p->params[i].shape);
+        float *values = malloc((size_t)count * sizeof *values);
+        good = values && session_read_param(s, i, values, err);
+        for (int64_t k = 0; k < count && good; k++)
+            values[k] *= 0.5f;
+        good = good && session_write_param(s, i, values, err);
+        free(values);
+    }
+    return good;
+}
+
+// What happens between a step and the next.
+static bool go_between(const GpuRun *r, Session *s, int step, const float *const *inputs,
+                       const int32_t *labels, GpuResult *to)
+{
+    SessionResult result = { 0 };
+    bool good = !r->halves || step != 1 || halve_params(s, to->err);
+    good = good && (!r->tests || session_run(s, session_find_sequence(s, SEQUENCE_TEST, 0), inputs, labels,
+                                             &result, to->err));
+    to->tested[step] = result.loss;
+    return good;
+}
+
 static bool run_steps(const GpuRun *r, Session *s, GpuResult *to)
 {
     const Program *p = session_program(s);
@@ -125,6 +153,7 @@ static bool run_steps(const GpuRun *r, Session *s, GpuResult *to)
         to->steps += good;
         to->loss[step] = result.loss / sequence->batch;
         to->stopped[step] = good && result.stopped;
+        good = good && go_between(r, s, step, inputs, labels, to);
     }
     free(rates);
     free(labels);
@@ -154,7 +183,8 @@ static void watch_calls(void)
 static void run_child(const GpuRun *r, GpuResult *to)
 {
     static Compilation c;
-    CompileOptions o = { .target = r->target, .plan = r->plan, .modes = 1 << GRAPH_TRAIN };
+    unsigned test = r->tests ? 1 << GRAPH_TEST : 0;
+    CompileOptions o = { .target = r->target, .plan = r->plan, .modes = 1 << GRAPH_TRAIN | test };
     set_environment(r);
     if (r->on_call)
         watch_calls();
@@ -162,6 +192,9 @@ static void run_child(const GpuRun *r, GpuResult *to)
         diag_print(&c.diag, stderr, false);
         _exit(9);
     }
+    for (int i = 0; i < c.program->sequence_count && r->anew; i++)
+        for (int k = 0; k < c.program->sequences[i].launch_count; k++)
+            c.program->sequences[i].launches[k].refreshes = false;
     Session *s = session_open(c.program, &r->options, to->err);
     to->opened = s;
     bool good = s && run_steps(r, s, to) && hash_params(s, to) && session_check_guards(s, to->err);

@@ -21,6 +21,9 @@ typedef struct {
     // Before every call of the driver: the code it is to end with. May fork; each process judges its own end.
     unsigned  (*on_call)(const char *function, long count, const GpuResult *so_far);
     bool      (*judge)(const GpuResult *);     // false: the process fails
+    bool        anew;                  // no run leaves out what refreshes: copies are made in every one
+    bool        halves;                // behind the second step the host halves all parameters
+    bool        tests;                 // behind every step the same images are tested
 } GpuRun;
 
 typedef enum { GPU_RUN_DONE, GPU_RUN_REFUSED, GPU_RUN_CRASHED } GpuRunEnd;
@@ -30,7 +33,7 @@ struct GpuResult {
     bool      has_failed;              // the device says so
     bool      opened;                  // the session was
     int       steps;                   // that were run
-    double    loss[GPU_RUN_STEPS];
+    double    loss[GPU_RUN_STEPS], tested[GPU_RUN_STEPS];
     bool      stopped[GPU_RUN_STEPS];
     uint64_t  bits;                    // of all parameters and velocities after the last step
     int64_t   copied;                  // bytes

@@ -145,10 +145,7 @@ static void print_written(Emit *e, const Kern *k)
         cuda_tensor(e, "W", kern_find(k, root), root);
         return;
     }
-    head_constant(e, "W", kern_find(k, sgd->in[0]));
-    head_constant(e, "VELOCITY", kern_find_velocity(k, sgd->in[0]));
-    head_constant(e, "STATE", kern_find_state(k));
-    head_constant(e, "PARAM", sgd->attr.update.param);
+    cuda_weights(e, k, sgd->in[0], sgd->attr.update.param);
 }
 
 // The bias's part; false: an internal error.

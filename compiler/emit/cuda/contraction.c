@@ -46,11 +46,11 @@ static double bytes_of(const Node *n)
 }
 
 // Bytes that a group reads and stores beside the two operands: what its epilogue needs; weights and
-// velocity, there and back, of an update.
+// velocity, there and back, of an update, and the copy.
 static double result_bytes(const Group *g, const Contraction *c)
 {
-    const Node *update = contraction_update(g, g->root);
-    double sum = update ? 3 * bytes_of(update->in[0]) : 0;
+    const Node *update = contraction_update(g, g->root), *copy = update ? update->in[0]->rounded : NULL;
+    double sum = update ? 3 * bytes_of(update->in[0]) + (copy ? bytes_of(copy) : 0) : 0;
     for (int i = 0; i < g->input_count; i++)
         if (g->inputs[i] != c->a && g->inputs[i] != c->b)
             sum += bytes_of(g->inputs[i]);
@@ -92,8 +92,7 @@ static void write_gradient(Kern *k, const Node *gradient)
         kern_write(k, gradient);
         return;
     }
-    kern_write_param(k, update->in[0]);
-    kern_write_velocity(k, update->in[0]);
+    cuda_write_weights(k, update->in[0]);
 }
 
 void contraction_write_weights(Kern *k)
@@ -195,10 +194,7 @@ static bool print_result(Emit *e, const Kern *k, const Contraction *c)
     case RESULT_UPDATE:
         break;
     }
-    head_constant(e, "STATE", kern_find_state(k));
-    head_constant(e, "W", kern_find(k, update->in[0]));
-    head_constant(e, "VELOCITY", kern_find_velocity(k, update->in[0]));
-    head_constant(e, "PARAM", update->attr.update.param);
+    cuda_weights(e, k, update->in[0], update->attr.update.param);
     return head_body(e, "cuda/result_update.cu");
 }
 

@@ -38,7 +38,8 @@ static void print_argument_comments(Emit *e, const Kern *k)
                            : k->is_partial[i]  ? "partial sums"
                            : k->is_velocity[i] ? "velocity"
                            : k->is_places[i]   ? "places of maxima"
-                           : n && n->op == OP_PARAM ? "parameter" : "values";
+                           : n && n->op == OP_PARAM ? "parameter"
+                           : n && node_is_rounded(n) ? "rounded parameter" : "values";
         fprintf(e->text, "//     t%d %s %s", i, is_written(k, i) ? "out:" : "in: ", kind);
         if (n)
             fprintf(e->text, ", %" PRId64 " x %s", n->shape.n, shape_text(shape, n->shape));
@@ -80,6 +81,33 @@ void cuda_elements(Emit *e, const char *name, const Node *n)
     head_element(e, word, n);
     snprintf(word, sizeof word, "GET_%s", name);
     head_define(e, word, "r_element%s", head_load_suffix(&n->layout));
+}
+
+void cuda_write_weights(Kern *k, const Node *param)
+{
+    kern_write_param(k, param);
+    kern_write_velocity(k, param);
+    if (param->rounded)
+        kern_write(k, param->rounded);
+}
+
+int64_t cuda_update_bytes(const Node *param)
+{
+    return 4 * cuda_bytes(param) + (param->rounded ? cuda_bytes(param->rounded) : 0);
+}
+
+void cuda_weights(Emit *e, const Kern *k, const Node *param, int rates)
+{
+    const Node *copy = param->rounded;
+    head_constant(e, "STATE", kern_find_state(k));
+    head_constant(e, "PARAM", rates);
+    head_constant(e, "W", kern_find(k, param));
+    head_constant(e, "VELOCITY", kern_find_velocity(k, param));
+    if (copy)
+        head_define(e, "STORE_ROUNDED(t, at, w)", "r_store%s((t)[%d], at, w)",
+                    head_store_suffix(&copy->layout), kern_find(k, copy));
+    else
+        head_define(e, "STORE_ROUNDED(t, at, w)", "(void)0");
 }
 
 int64_t cuda_bytes(const Node *n)

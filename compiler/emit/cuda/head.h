@@ -29,6 +29,12 @@ void cuda_tensor(Emit *e, const char *name, int arg, const Node *n);
 // For a tensor of which a body reads single elements: OF_name its address by logical element (as
 // head_element), GET_name(p, at) one of its elements as a float.
 void cuda_elements(Emit *e, const char *name, const Node *n);
+// An update: its parameter, the velocity and, where there is one, the rounded copy, all written; the bytes
+// that it moves, besides the gradient; and, in the head, W, VELOCITY, STATE, PARAM (whose rates) and
+// STORE_ROUNDED(t, at, w), which stores the new weights in the copy, at the same place.
+void cuda_write_weights(Kern *k, const Node *param);
+int64_t cuda_update_bytes(const Node *param);
+void cuda_weights(Emit *e, const Kern *k, const Node *param, int rates);
 // Bytes of a tensor as it is stored, padding and halo in.
 int64_t cuda_bytes(const Node *n);
 // Of all arguments, each once: what a kernel moves that reads and writes every element once.

@@ -20,7 +20,8 @@ static void open_moves(Emit *e, Kern *k, int lanes, int64_t threads, const char 
         Origin s = origin_at(k->group, i);
         k->bytes += cuda_bytes(s.x) * s.channels / s.x->shape.c * s.images / s.x->shape.n;
     }
-    k->reason = "moves values, computes nothing";
+    k->reason = node_is_rounded(y) ? "the update writes it, too: only on entering or after the host wrote"
+                                   : "moves values, computes nothing";
     cuda_open(e, k, lanes, "neighbouring places", thread);
     cuda_tensor(e, "Y", ay, y);
 }

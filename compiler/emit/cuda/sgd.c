@@ -19,17 +19,15 @@ bool cuda_sgd_emit(Emit *e, Kern *k)
     const Node *n = k->group->root, *param = n->in[0];
     int64_t count = layout_elements(&param->layout, param->shape);
     int lanes = count % LANES ? 1 : LANES;
-    int g = kern_read(k, n->in[1]), state = kern_read_state(k);
-    int w = kern_write_param(k, param), v = kern_write_velocity(k, param);
+    int g = kern_read(k, n->in[1]);
+    kern_read_state(k);
+    cuda_write_weights(k, param);
     cuda_launch(k, cuda_blocks(count / lanes, THREADS), 1, 1, THREADS, 0);
-    k->bytes = cuda_bytes(n->in[1]) + 4 * cuda_bytes(param);
+    k->bytes = cuda_bytes(n->in[1]) + cuda_update_bytes(param);
     k->reason = "the gradient is stored; one pass over it, weights and velocity";
     cuda_open(e, k, lanes, "a run of elements", "neighbouring elements");
     head_constant(e, "COUNT", count);
-    head_constant(e, "PARAM", n->attr.update.param);
     cuda_tensor(e, "G", g, n->in[1]);
-    head_constant(e, "STATE", state);
-    head_constant(e, "WEIGHTS", w);
-    head_constant(e, "VELOCITY", v);
+    cuda_weights(e, k, param, n->attr.update.param);
     return head_body(e, "cuda/sgd.cu");
 }
