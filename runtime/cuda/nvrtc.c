@@ -186,18 +186,41 @@ static int ask_stop(void *payload, void *reserved)
     return stop->stop(stop->context);
 }
 
-// One of NVRTC's outputs, a 0 behind it; NULL when there is none or no memory.
-static char *take(NvrtcProgram *p, int (*get_size)(NvrtcProgram *, size_t *),
-                  int (*get)(NvrtcProgram *, char *), size_t *size)
+// One of NVRTC's outputs.
+typedef struct {
+    const char *name;                  // in messages
+    int (*get_size)(NvrtcProgram *, size_t *);
+    int (*get)(NvrtcProgram *, char *);
+} Getter;
+
+// A 0 stands behind it. NULL: there is none; in `why`, when it is still empty, the call that failed.
+static char *take(const Nvrtc *n, NvrtcProgram *p, Getter from, size_t *size, char *why)
 {
-    if (get_size(p, size) || *size <= 1)
-        return NULL;
-    char *bytes = calloc(1, *size + 1);
-    if (bytes && get(p, bytes)) {
-        free(bytes);
-        return NULL;
-    }
-    return bytes;
+    int result = from.get_size(p, size);
+    char *bytes = result || *size <= 1 ? NULL : calloc(1, *size + 1);
+    bool no_memory = !result && *size > 1 && !bytes;
+    if (bytes)
+        result = from.get(p, bytes);
+    if ((result || no_memory) && !*why)
+        snprintf(why, DEVICE_ERROR, "NVRTC gives no %s: %.300s", from.name,
+                 result ? n->get_error_string(result) : "out of memory");
+    if (!result)
+        return bytes;
+    free(bytes);
+    return NULL;
+}
+
+// The log is never NULL but for want of memory; of a text that is refused there may be PTX.
+static void take_outputs(const Nvrtc *n, NvrtcProgram *p, bool made, NvrtcOutput *out, char *why)
+{
+    size_t size;
+    out->log = take(n, p, (Getter){ "log", n->get_log_size, n->get_log }, &size, why);
+    if (!out->log)
+        out->log = calloc(1, 1);
+    char of_refused[DEVICE_ERROR] = "";
+    out->ptx = take(n, p, (Getter){ "PTX", n->get_ptx_size, n->get_ptx }, &size, made ? why : of_refused);
+    if (made)
+        out->cubin = take(n, p, (Getter){ "cubin", n->get_cubin_size, n->get_cubin }, &out->cubin_size, why);
 }
 
 // Which architectures it would know, for who asked for another one.
@@ -212,17 +235,22 @@ static void report_archs(const Nvrtc *n, const char *arch, char *err)
                                    i ? "," : "; it knows", archs[i]);
 }
 
-static NvrtcStatus judge(const Nvrtc *n, int result, const char *arch, const NvrtcOutput *out, char *err)
+// `why`: an output that could not be had.
+static NvrtcStatus judge(const Nvrtc *n, int result, const char *arch, const NvrtcOutput *out,
+                         const char *why, char *err)
 {
     enum { OUT_OF_MEMORY = 1, INVALID_OPTION = 5, COMPILATION = 6, CANCELLED = 16 };
     switch (result) {
     case 0:
-        if (out->ptx && out->cubin && out->log)
+        if (!*why && out->ptx && out->cubin && out->log)
             return NVRTC_MADE;
-        fail(err, "NVRTC gives no output", "out of memory");
+        fail(err, *why ? why : "NVRTC gives no output", "");
         return NVRTC_FAILED;
     case COMPILATION:
-        return NVRTC_REFUSED;
+        if (!*why)
+            return NVRTC_REFUSED;
+        fail(err, why, "");
+        return NVRTC_FAILED;
     case CANCELLED:
         fail(err, "stopped", "");
         return NVRTC_STOPPED;
@@ -239,9 +267,8 @@ NvrtcStatus nvrtc_compile(const Nvrtc *n, const char *text, const char *name, co
                           const NvrtcStop *stop, NvrtcOutput *out, char err[DEVICE_ERROR])
 {
     const char *options[16];
-    char target[64], words[] = NVRTC_OPTIONS, *rest = words, *word;
+    char target[64], words[] = NVRTC_OPTIONS, *rest = words, *word, why[DEVICE_ERROR] = "";
     int count = 0;
-    size_t size;
     NvrtcProgram *p;
     NvrtcStop asked = stop ? *stop : (NvrtcStop){ 0 };
     *out = (NvrtcOutput){ 0 };
@@ -257,14 +284,9 @@ NvrtcStatus nvrtc_compile(const Nvrtc *n, const char *text, const char *name, co
     if (asked.stop && n->set_flow_callback)
         n->set_flow_callback(p, ask_stop, &asked);
     result = n->compile_program(p, count, options);
-    out->log = take(p, n->get_log_size, n->get_log, &size);
-    if (!out->log)
-        out->log = calloc(1, 1);
-    out->ptx = take(p, n->get_ptx_size, n->get_ptx, &size);
-    if (!result)
-        out->cubin = take(p, n->get_cubin_size, n->get_cubin, &out->cubin_size);
+    take_outputs(n, p, !result, out, why);
     n->destroy_program(&p);
-    return judge(n, result, arch, out, err);
+    return judge(n, result, arch, out, why, err);
 }
 
 void nvrtc_output_close(NvrtcOutput *out)

@@ -39,5 +39,15 @@ xargs -P 2 -n 1 sh -c 'said=$(VGPU_FAIL=$2 timeout 60 "$0" train "$1/two.net" --
     case $got$said in 4*cleave:*"${2%%:*}"*) ;; *) echo "$2: exit $got: $said" ;; esac' \
     "$cleave" "$folder" < "$folder/failures" > "$folder/wrong"
 echo "$(wc -l < "$folder/failures") failures"
+
+# NVRTC, when the cache is empty: tests/unit/test_nvrtc_failures.c fails all its calls.
+stand_in=$(dirname "$cleave")/tests/libstand-in-nvrtc.so
+real=$("$cleave" doctor | sed -n 's/^nvrtc .* \(\/.*\)/\1/p')
+for failure in nvrtcVersion:1:11 nvrtcCreateProgram:1:1 nvrtcGetPTX:1:11; do
+    said=$(XDG_CACHE_HOME=$folder/cold NVRTC_REAL=$real CLEAVE_NVRTC=$stand_in NVRTC_FAIL=$failure \
+        "$cleave" train "$folder/two.net" --virtual-gpus 1 --steps 1 --out "$folder/run" 2>&1 > /dev/null)
+    got=$?
+    case $got$said in 4*cleave:*NVRTC*) ;; *) echo "$failure: exit $got: $said" >> "$folder/wrong" ;; esac
+done
 cat "$folder/wrong"
 ! [ -s "$folder/wrong" ]
