@@ -27,8 +27,8 @@ bool engine_launch(void *module, const char *kernel, const unsigned grid[2], uns
 {
     unsigned g[3] = { grid[0], grid[1], 1 }, b[3] = { threads, 1, 1 };
     pe_counts(1);
-    int failed = pe_launch(device, pe_get(module, kernel), g, b, 0, (void **)params, check ? PE_CHECK : 0, 1,
-                           1);
+    int flags = check ? PE_CHECK : 0;
+    int failed = pe_launch(device, pe_get(module, kernel), g, b, 0, (void **)params, flags, 1, 1);
     if (warp_instructions)
         *warp_instructions = pe_counts(0).warp_instr;
     if (pe_nreports())

@@ -33,7 +33,7 @@ static void check_shared_bytes(Warp *w, const Insn *i, int lane, uint64_t at, un
         break;
     }
     unsigned grain = b->launch->kernel->shared_grain;
-    Accessed what = { b->cells + at / grain, (int)(bytes / grain), b->first_epoch, NULL, at, NULL };
+    Accessed what = { b->cells, at / grain, (int)(bytes / grain), b->first_epoch, NULL, at, NULL };
     vgpu_race(w, i, lane, &what, access);
     if (access != ACCESS_READ)
         memset(state, access == ACCESS_COPY ? BYTE_ON_ITS_WAY : BYTE_KNOWN, bytes);
@@ -97,11 +97,11 @@ static uint8_t *locate_global(Warp *w, const Insn *i, int lane, uint64_t at, uns
         if (!launch->how->check)
             return host;
         unsigned grain = launch->kernel->global_grain;
-        Accessed what = { .cells = vgpu_memory_cells(m, *hint, at, &grain), .first = launch->first_epoch,
-                          .order = vgpu_memory_order(m) };
+        Accessed what = { .first = launch->first_epoch, .order = vgpu_memory_order(m) };
+        what.groups = vgpu_memory_cells(m, *hint, at, &grain, &what.cell);
         what.count = (int)(bytes / grain);
         what.name = vgpu_memory_name(m, *hint, at, &what.at);
-        if (what.cells)
+        if (what.groups)
             vgpu_race(w, i, lane, &what, access);
         check_known(w, i, lane, vgpu_memory_unknown(m, *hint, at), bytes, access, &what);
         return host;
@@ -151,16 +151,4 @@ void vgpu_locate(Warp *w, const Insn *i, Space space, uint32_t mask, const uint6
         if (!host[l])
             host[l] = w->block->nowhere;
     }
-}
-
-void vgpu_arrival(Warp *w, const Insn *i, int lane, const uint8_t *to, unsigned bytes)
-{
-    Block *b = w->block;
-    if (!b->shared_state || to == b->nowhere)
-        return;
-    uint64_t at = (uint64_t)(to - b->shared);
-    unsigned grain = b->launch->kernel->shared_grain;
-    Accessed what = { b->cells + at / grain, (int)(bytes / grain), b->first_epoch, NULL, at, NULL };
-    memset(b->shared_state + at, BYTE_KNOWN, bytes);
-    vgpu_race(w, i, lane, &what, ACCESS_ARRIVAL);
 }

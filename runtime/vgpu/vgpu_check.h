@@ -6,8 +6,8 @@
 // A byte of shared memory, when checked. BYTE_ON_ITS_WAY: a cp.async that was not waited for writes it.
 typedef enum { BYTE_UNKNOWN, BYTE_KNOWN, BYTE_ON_ITS_WAY } ByteState;
 
-// COPY: is written in the background; ARRIVAL: now the bytes are there.
-typedef enum { ACCESS_READ, ACCESS_WRITE, ACCESS_COPY, ACCESS_ATOMIC, ACCESS_ARRIVAL } Access;
+// COPY: is written in the background.
+typedef enum { ACCESS_READ, ACCESS_WRITE, ACCESS_COPY, ACCESS_ATOMIC } Access;
 
 // The host's addresses of accesses to `bytes` bytes at `at` (offsets in shared, local and param memory).
 // Reports what is not allowed, and sends it to a place where it does no harm.
@@ -24,7 +24,8 @@ void vgpu_report_host(VgpuReports *reports, const char *name, const void *where,
 
 // What an access touches. Events of epochs before `first` do not count.
 typedef struct {
-    Cell       *cells;
+    CellGroup  *groups;
+    size_t      cell;                  // the first one, and how many
     int         count;
     uint32_t    first;
     const char *name;                  // of the allocation; NULL: shared memory
@@ -34,8 +35,6 @@ typedef struct {
 
 // Reports when an access races with one before it, and remembers it.
 void vgpu_race(Warp *w, const Insn *i, int lane, const Accessed *what, Access access);
-// The bytes of a copy have come.
-void vgpu_arrival(Warp *w, const Insn *i, int lane, const uint8_t *to, unsigned bytes);
 
 // Is [at, at + bytes) within one allocation? `hint` is an index that saves searching: where the
 // last one was found.
@@ -44,9 +43,12 @@ bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, uint64_t bytes, int *hi
 void vgpu_memory_bounds(const VgpuMemory *m, uint64_t *first, uint64_t *limit);
 // Of the bytes from an address on: has it no value? NULL: all of the allocation has.
 bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at);
-// The cells of an address within allocation `index`, one for `grain` bytes or, if those of some access
-// before were fewer, for those; NULL: no memory for them.
-Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain);
+// The cells of allocation `index`, one for `grain` bytes or, if those of some access before were fewer, for
+// those, and which of them an address has; NULL: no memory for them.
+CellGroup *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain, size_t *cell);
+// All that a launch may touch around an address, with cells of `grain` bytes or fewer. False: not so many
+// bytes there, or no memory for cells.
+bool vgpu_memory_window(VgpuMemory *m, uint64_t at, uint64_t bytes, unsigned grain, Window *to);
 struct VgpuRegions *vgpu_memory_regions(const VgpuMemory *m);            // NULL: there are none
 VgpuOrder *vgpu_memory_order(const VgpuMemory *m);       // NULL: there is none
 // Its name, and where in it an address is.

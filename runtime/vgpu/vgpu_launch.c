@@ -137,7 +137,7 @@ static void close_block(Block *b)
     free(b->warps);
     free(b->shared);
     free(b->shared_state);
-    free(b->cells);
+    vgpu_cells_close(b->cells, b->cell_count);
     free(b);
 }
 
@@ -175,7 +175,8 @@ static Block *open_block(Launch *launch)
     b->epoch = launch->first_epoch;
     if (launch->how->check) {
         b->shared_state = malloc(launch->shared_bytes + 1);
-        b->cells = calloc(launch->shared_bytes / launch->kernel->shared_grain + 1, sizeof *b->cells);
+        b->cell_count = launch->shared_bytes / launch->kernel->shared_grain;
+        b->cells = vgpu_cells_open(b->cell_count);
     }
     bool ok = b->shared && b->warps && ((b->shared_state && b->cells) || !launch->how->check);
     for (int k = 0; ok && k < b->warp_count; k++)

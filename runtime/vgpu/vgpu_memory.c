@@ -8,7 +8,7 @@
 typedef struct {
     uint64_t at, size;
     char    *name;
-    Cell    *cells;                    // one each `grain` bytes; NULL: not needed yet
+    CellGroup *cells;                  // one each `grain` bytes; NULL: not needed yet
     unsigned grain;
     int      owner;                    // the device that has it
     bool    *unknown;                  // of each byte: there is no value; NULL: all have one
@@ -31,14 +31,25 @@ VgpuMemory *vgpu_memory_open(void)
     return m;
 }
 
+static void forget_cells(Allocation *a)
+{
+    vgpu_cells_close(a->cells, a->cells ? a->size / a->grain : 0);
+    a->cells = NULL;
+}
+
+static void close_allocation(Allocation *a)
+{
+    forget_cells(a);
+    free(a->name);
+    free(a->unknown);
+}
+
 void vgpu_memory_close(VgpuMemory *m)
 {
     if (!m)
         return;
     for (int i = 0; i < m->count; i++) {
-        free(m->list[i].name);
-        free(m->list[i].cells);
-        free(m->list[i].unknown);
+        close_allocation(&m->list[i]);
     }
     free(m->list);
     vgpu_order_close(m->order);
@@ -86,9 +97,7 @@ void vgpu_memory_remove(VgpuMemory *m, const void *at)
     if (i < 0 || m->list[i].at != (uint64_t)(uintptr_t)at)
         return;
     vgpu_regions_remove(m->regions, m->list[i].at, m->list[i].size);
-    free(m->list[i].name);
-    free(m->list[i].cells);
-    free(m->list[i].unknown);
+    close_allocation(&m->list[i]);
     m->count--;
     memmove(m->list + i, m->list + i + 1, (size_t)(m->count - i) * sizeof *m->list);
 }
@@ -184,25 +193,44 @@ bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at)
 static void refine(Allocation *a, unsigned grain)
 {
     size_t count = a->size / a->grain, parts = a->grain / grain;
-    Cell *finer = calloc(a->size / grain + 1, sizeof *finer);
-    for (size_t i = 0; finer && i < count * parts; i++)
-        finer[i] = a->cells[i / parts];
-    free(a->cells);
+    CellGroup *finer = vgpu_cells_open(a->size / grain);
+    for (size_t i = 0; finer && i < count; i++) {
+        Cell c = cell_get(a->cells, i);
+        for (size_t k = 0; k < parts && (c.write.epoch || c.read.epoch); k++)
+            cell_set(finer, i * parts + k, c);
+    }
+    forget_cells(a);
     a->cells = finer;
     a->grain = grain;
 }
 
-Cell *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain)
+CellGroup *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain, size_t *cell)
 {
     Allocation *a = &m->list[index];
     if (!a->cells) {
         a->grain = *grain;
-        a->cells = calloc(a->size / *grain + 1, sizeof *a->cells);
+        a->cells = vgpu_cells_open(a->size / *grain);
     } else if (a->grain > *grain) {
         refine(a, *grain);
     }
     *grain = a->grain;
-    return a->cells ? a->cells + (at - a->at) / a->grain : NULL;
+    *cell = (at - a->at) / a->grain;
+    return a->cells;
+}
+
+bool vgpu_memory_window(VgpuMemory *m, uint64_t at, uint64_t bytes, unsigned grain, Window *to)
+{
+    int index = 0;
+    size_t cell;
+    if (!vgpu_memory_holds(m, at, bytes, &index))
+        return false;
+    const Allocation *a = &m->list[index];
+    *to = (Window){ .first = a->at, .size = a->size, .base = a->at, .unknown = a->unknown };
+    if (vgpu_regions_apply(m->regions, a->at, a->size))
+        vgpu_regions_part(m->regions, at, bytes, &to->first, &to->size);
+    to->groups = vgpu_memory_cells(m, index, at, &grain, &cell);
+    to->grain_bits = (unsigned)__builtin_ctz(grain);
+    return to->groups != NULL;
 }
 
 const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64_t *offset)
@@ -220,10 +248,8 @@ uint32_t vgpu_memory_begin_epochs(VgpuMemory *m)
 {
     if (m->epoch > UINT32_MAX / 2) {                          // long before they come round
         m->epoch = 0;
-        for (int i = 0; i < m->count; i++) {
-            free(m->list[i].cells);
-            m->list[i].cells = NULL;
-        }
+        for (int i = 0; i < m->count; i++)
+            forget_cells(&m->list[i]);
         vgpu_order_forget(m->order);
     }
     return m->epoch + 1;

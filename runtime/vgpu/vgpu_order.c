@@ -134,6 +134,23 @@ bool vgpu_order_is_before(const VgpuOrder *o, const Event *e)
     return true;
 }
 
+uint32_t vgpu_order_settled(const VgpuOrder *o) { return o->settled; }
+
+bool vgpu_order_done(const VgpuOrder *o, uint32_t epoch, uint32_t *first, uint32_t *count)
+{
+    const Operation *p = find(o, epoch), *last = &o->list[o->count - 1];
+    if (!p || p == last || !follows(&o->now, p))
+        return false;
+    const Operation *from = p, *to = p + 1;
+    while (from > o->list && follows(&o->now, from - 1))
+        from--;
+    while (to < last && follows(&o->now, to))
+        to++;
+    *first = from->first;
+    *count = to->first - from->first;
+    return true;
+}
+
 // Adds what the operation that runs does not follow.
 static void add_reader(const VgpuOrder *o, Readers *to, const Event *e)
 {

@@ -22,6 +22,11 @@ void vgpu_order_unload(VgpuOrder *o, const VgpuModule *module);
 
 // Does all that an event stands for end before the operation that runs begins?
 bool vgpu_order_is_before(const VgpuOrder *o, const Event *e);
+// The epochs around this one of operations that all end before the operation that runs begins; false:
+// its own does not.
+bool vgpu_order_done(const VgpuOrder *o, uint32_t epoch, uint32_t *first, uint32_t *count);
+// What runs now follows all epochs before this one.
+uint32_t vgpu_order_settled(const VgpuOrder *o);
 // The operation that runs reads where `before` says who else did, whom it does not follow: its own event
 // becomes one that stands for them all.
 void vgpu_order_join(VgpuOrder *o, const Event *before, Event *own);

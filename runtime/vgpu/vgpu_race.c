@@ -133,17 +133,18 @@ static void record_read(const Warp *w, const Insn *i, int lane, Cell *c, const A
 
 void vgpu_race(Warp *w, const Insn *i, int lane, const Accessed *what, Access access)
 {
-    bool told = access == ACCESS_ARRIVAL;                     // was looked at when the copy began
+    bool told = false;
     for (int k = 0; k < what->count; k++) {
-        Cell *c = &what->cells[k];
+        Cell c = cell_get(what->groups, what->cell + (size_t)k);
         if (!told)
-            told = check_cell(w, i, lane, c, access, what);
+            told = check_cell(w, i, lane, &c, access, what);
         if (access == ACCESS_READ) {
-            record_read(w, i, lane, c, what);
+            record_read(w, i, lane, &c, what);
         } else if (access != ACCESS_COPY) {
-            c->write = event_of(w, i, lane);
-            c->write.insn |= access == ACCESS_ATOMIC ? ATOMIC_EVENT : 0;
-            c->read = (Event){ 0 };
+            c.write = event_of(w, i, lane);
+            c.write.insn |= access == ACCESS_ATOMIC ? ATOMIC_EVENT : 0;
+            c.read = (Event){ 0 };
         }
+        cell_set(what->groups, what->cell + (size_t)k, c);
     }
 }

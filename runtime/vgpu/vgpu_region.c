@@ -134,6 +134,15 @@ bool vgpu_regions_hold(VgpuRegions *r, uint64_t at, uint64_t bytes)
     return false;
 }
 
+void vgpu_regions_part(VgpuRegions *r, uint64_t at, uint64_t bytes, uint64_t *first, uint64_t *size)
+{
+    *size = 0;
+    if (!vgpu_regions_hold(r, at, bytes))
+        return;
+    *first = r->seen[r->last]->at;
+    *size = r->seen[r->last]->bytes;
+}
+
 const char *vgpu_regions_name(const VgpuRegions *r, uint64_t at, uint64_t *offset)
 {
     for (int i = 0; r && r->aimed && i < r->seen_count; i++)

@@ -19,6 +19,8 @@ void vgpu_regions_end(VgpuRegions *r);
 // Does a launch run, and is there a region in this allocation?
 bool vgpu_regions_apply(const VgpuRegions *r, uint64_t at, uint64_t bytes);
 bool vgpu_regions_hold(VgpuRegions *r, uint64_t at, uint64_t bytes);
+// All of the region that holds these bytes; size 0: there is none.
+void vgpu_regions_part(VgpuRegions *r, uint64_t at, uint64_t bytes, uint64_t *first, uint64_t *size);
 // The name of a region that the launch has a pointer to, and where in it `at` is; NULL: none holds it.
 const char *vgpu_regions_name(const VgpuRegions *r, uint64_t at, uint64_t *offset);
 // Says in words where `at` is, beside all that the launch has pointers to.

@@ -11,37 +11,72 @@ typedef struct {
     bool         write;
 } Touch;
 
-static void report_race(const Touch *t, const Cell *c, size_t byte, bool other_writes)
+static void report_race(const Touch *t, const Cell *c, const void *where, size_t byte, bool other_writes)
 {
     VgpuOrder *o = vgpu_memory_order(t->m);
     uint64_t offset;
     char who[128];
     const char *name = vgpu_memory_name(t->m, t->index, t->at + byte, &offset);
     vgpu_order_describe(o, other_writes ? &c->write : &c->read, other_writes, who, sizeof who);
-    vgpu_report_host(t->reports, vgpu_order_name(o), c, VGPU_STREAM_RACE,
+    vgpu_report_host(t->reports, vgpu_order_name(o), where, VGPU_STREAM_RACE,
                      "%s byte %" PRIu64 " of '%.60s', which %s with no wait between",
                      t->write ? "writes" : "reads", offset, name, who);
 }
 
 // True: it races.
-static bool touch_cell(const Touch *t, Cell *c, uint32_t epoch, size_t byte, bool told)
+static bool touch_cell(const Touch *t, CellGroup *groups, size_t cell, uint32_t epoch, size_t byte, bool told)
 {
     VgpuOrder *o = vgpu_memory_order(t->m);
-    bool after_write = !c->write.epoch || vgpu_order_is_before(o, &c->write);
-    bool after_read = !c->read.epoch || vgpu_order_is_before(o, &c->read);
+    Cell c = cell_get(groups, cell);
+    bool after_write = !c.write.epoch || vgpu_order_is_before(o, &c.write);
+    bool after_read = !c.read.epoch || vgpu_order_is_before(o, &c.read);
     bool races = !after_write || (t->write && !after_read);
     if (races && !told)
-        report_race(t, c, byte, !after_write);
+        report_race(t, &c, &groups[cell / GROUP_CELLS].written[cell % GROUP_CELLS], byte, !after_write);
     Event own = { .epoch = epoch, .insn = COPY_EVENT, .who = OF_BLOCKS };
     if (t->write) {
-        c->write = own;
-        c->read = (Event){ 0 };
-    } else if (c->read.epoch != epoch) {
+        c.write = own;
+        c.read = (Event){ 0 };
+    } else if (c.read.epoch != epoch) {
         if (!after_read)
-            vgpu_order_join(o, &c->read, &own);
-        c->read = own;
+            vgpu_order_join(o, &c.read, &own);
+        c.read = own;
     }
+    cell_set(groups, cell, c);
     return races;
+}
+
+// A whole group of which this operation follows all that was done. False: not all.
+static bool touch_group(const Touch *t, CellGroup *g, uint32_t epoch, uint32_t settled)
+{
+    bool late = false;
+    for (int k = 0; k < GROUP_CELLS; k++)
+        late |= (g->written[k] >= settled) | (g->read[k] >= settled);
+    if (late)
+        return false;
+    for (int k = 0; k < GROUP_CELLS; k++) {
+        (t->write ? g->written : g->read)[k] = epoch;
+        (t->write ? g->written_by : g->read_by)[k] = COPY_EVENT;
+        (t->write ? g->writers : g->readers)[k] = OF_BLOCKS;
+        g->read[k] = t->write ? 0 : epoch;
+    }
+    return true;
+}
+
+static void touch_cells(const Touch *t, CellGroup *groups, size_t first, size_t count, unsigned grain,
+                        uint32_t epoch)
+{
+    uint32_t settled = vgpu_order_settled(vgpu_memory_order(t->m));
+    bool told = false;
+    for (size_t k = 0; k < count;) {
+        bool whole = (first + k) % GROUP_CELLS == 0 && count - k >= GROUP_CELLS;
+        if (whole && touch_group(t, &groups[(first + k) / GROUP_CELLS], epoch, settled)) {
+            k += GROUP_CELLS;
+            continue;
+        }
+        told |= touch_cell(t, groups, first + k, epoch, k * grain, told);
+        k++;
+    }
 }
 
 static bool find(VgpuMemory *m, const void *at, size_t bytes, VgpuReports *r, int *index)
@@ -64,10 +99,10 @@ bool vgpu_memory_touch(VgpuMemory *m, const void *at, size_t bytes, bool write, 
     uint32_t epoch = vgpu_memory_begin_epochs(m);
     bool odd = (t.at | bytes) & 3;                            // cells are of words if they can be
     unsigned grain = odd ? (t.at | bytes) & 1 ? 1 : 2 : 4;
-    Cell *cells = vgpu_memory_cells(m, t.index, t.at, &grain);
-    bool told = false;
-    for (size_t k = 0; cells && vgpu_memory_order(m) && k < bytes / grain; k++)
-        told |= touch_cell(&t, &cells[k], epoch, k * grain, told);
+    size_t first;
+    CellGroup *cells = vgpu_memory_cells(m, t.index, t.at, &grain, &first);
+    if (cells && vgpu_memory_order(m))
+        touch_cells(&t, cells, first, bytes / grain, grain, epoch);
     vgpu_memory_end_epochs(m, epoch);
     if (write)
         vgpu_memory_know(m, at, bytes);

@@ -1,11 +1,13 @@
 // What runs: a launch, the blocks that a worker runs one after the other, and the warps of a block.
 #ifndef RUNTIME_VGPU_WARP_H
 #define RUNTIME_VGPU_WARP_H
+#include "runtime/vgpu/vgpu_cells.h"
 #include "runtime/vgpu/vgpu_code.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
 enum { UNKNOWN_BYTE = 0xcb };          // what there is no value for is made of these
+enum { WINDOWS = 64 };
 
 typedef struct {
     const VgpuModule *module;
@@ -23,23 +25,16 @@ typedef struct {
     _Atomic uint64_t  steps;
 } Launch;
 
-// An access as the search for races remembers it (vgpu_race.c).
+// A part of memory that a launch may touch all of, and what is known of it.
 typedef struct {
-    uint32_t epoch;                    // 0: none
-    uint32_t insn;                     // in the kernel's code; + ATOMIC_EVENT
-    uint16_t who, syncs;               // a thread, or several; the warp's syncs then
-} Event;
-#define ATOMIC_EVENT 0x80000000u
-
-// Event.who: a thread of the block, or one of these.
-enum {
-    OF_A_WARP = 0x8000,                // ... + the warp: several of its threads
-    OF_OPERATIONS = 0xfffd,            // those of `insn` (vgpu_order.h) besides this one
-    OF_THE_BLOCK = 0xfffe,             // threads of several warps
-    OF_BLOCKS = 0xffff                 // threads of several blocks
-};
-
-typedef struct { Event write, read; } Cell;
+    uint64_t   first, size;            // 0: none
+    uint64_t   base;                   // what cells and `unknown` begin with
+    CellGroup *groups;
+    bool      *unknown;                // of each byte: it has no value; NULL: all have
+    unsigned   grain_bits;             // bytes of a cell: 1 << grain_bits
+    // Epochs of operations that the launch follows, as they were met last: in writes, in reads.
+    uint32_t   done_first[2], done_count[2];
+} Window;
 
 typedef struct {                       // lanes that stand at the same instruction
     int      pc;
@@ -85,7 +80,9 @@ struct Block {
     unsigned  id[3];
     uint8_t  *shared;
     uint8_t  *shared_state;            // a ByteState each; NULL when unchecked
-    Cell     *cells;                   // of shared memory, one each shared_grain bytes; NULL when unchecked
+    CellGroup *cells;                  // of shared memory, one each shared_grain bytes; NULL when unchecked
+    size_t    cell_count;
+    Window    windows[WINDOWS];        // of global memory: where instruction i % WINDOWS was last
     uint32_t  epoch, first_epoch;      // steps at every barrier; where it was when the block began
     uint8_t   nowhere[32];             // what accesses that are not allowed go to
     Warp     *warps;

@@ -1,7 +1,7 @@
 // From address operands to the host's addresses.
 #ifndef RUNTIME_VGPU_ADDRESS_H
 #define RUNTIME_VGPU_ADDRESS_H
-#include "runtime/vgpu/insn/lanes.h"
+#include "runtime/vgpu/insn/watch.h"
 
 // An address register's value plus an offset, for every lane.
 static inline void addresses(const Warp *w, int base, int base_width, s64 offset, u64 to[LANES])
@@ -41,6 +41,9 @@ static inline void locate(Warp *w, const Insn *i, Space space, uint32_t mask, co
             return;
         }
     }
-    vgpu_locate(w, i, space, mask, at, bytes, access, host);
+    if (launch->how->check)
+        mask = LEVEL(insn_watch)(w, i, space, mask, at, bytes, access, host);
+    if (mask)
+        vgpu_locate(w, i, space, mask, at, bytes, access, host);
 }
 #endif

@@ -67,8 +67,8 @@ static void arrive(Warp *w, Copy *c, uint32_t lanes)
             memset(c->to[l], 0, c->bytes);
             memcpy(c->to[l], c->from[l], c->read[l]);
         }
-        vgpu_arrival(w, c->insn, l, c->to[l], c->bytes);
     }
+    LEVEL(insn_watch_arrival)(w, c->insn, lanes, c->to, c->bytes);
     c->lanes &= ~lanes;
 }
 
