@@ -132,7 +132,7 @@ static int predict_with(Compilation *c, Predict *p)
 
 int verb_predict(int argc, char **argv)
 {
-    Predict p = { .run.seed = 1, .run.batch = 1, .best = 5 };
+    Predict p = { .run.seed = 1, .best = 5 };
     Option options[] = {
         SHOW_COLOUR(&p.run.colour), WITH_NET(&p.run.net), WITH_TARGET(&p.run.target),
         WITH_PRECISION(&p.run.precision),
@@ -150,6 +150,8 @@ int verb_predict(int argc, char **argv)
         return code;
     static Compilation c;
     p.run.path = argv[first];
+    p.run.batch_grows = !p.run.batch;
+    p.run.batch += p.run.batch_grows;
     p.weights = argv[first + 1];
     p.paths = argv + first + 2;
     p.path_count = argc - first - 2;

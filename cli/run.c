@@ -24,6 +24,7 @@ int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
                                .precision = o->precision, .plan = o->plan, .override = o->override,
                                .tile_rank = (int)o->tile_rank, .no_fuse = o->no_fuse, .modes = modes };
+    options.front.batch_grows = o->batch_grows;
     int code = gpus_choose(o, room, &options.target);
     if (code != EXIT_OK)
         return code;

@@ -11,7 +11,7 @@ typedef struct {
     const char *path, *net, *target, *precision, *plan, *override, *map, *colour;
     int64_t     batch, seed, threads, virtual_gpus, vgpu_seed, tile_rank;
     Pairs       set, data;
-    bool        no_fuse, no_memory_reuse, check, no_graphs;
+    bool        no_fuse, no_memory_reuse, check, no_graphs, batch_grows;
 } RunOptions;
 
 // Compiles; prints what is wrong. EXIT_OK or the verb's exit code. Always followed by compile_close.

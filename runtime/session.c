@@ -222,9 +222,10 @@ static bool is_label(const ProgramPort *p) { return !strcmp(p->name, "label"); }
 static bool write_port(Session *s, const ProgramPort *p, const float *dense, const int32_t *labels,
                        char *err)
 {
+    int64_t item = shape_item(p->shape);
     for (int i = 0; i < PROGRAM_PORT_TENSORS && p->tensors[i] >= 0; i++)
-        if (!(labels ? s->class->write_labels(s->device, p->tensors[i], labels, err)
-                     : s->class->write(s->device, p->tensors[i], dense, err)))
+        if (!(labels ? s->class->write_labels(s->device, p->tensors[i], labels + p->first[i], err)
+                     : s->class->write(s->device, p->tensors[i], dense + p->first[i] * item, err)))
             return false;
     return true;
 }

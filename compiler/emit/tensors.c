@@ -268,16 +268,23 @@ static ProgramPort port(const char *name, Shape shape)
 {
     ProgramPort p = { .name = name, .shape = shape };
     memset(p.tensors, -1, sizeof p.tensors);
+    memset(p.first, -1, sizeof p.first);
     return p;
 }
 
-static void add_to_port(ProgramPort *p, int tensor)
+static void add_to_port(ProgramPort *p, int tensor, int64_t first)
 {
     for (int i = 0; i < PROGRAM_PORT_TENSORS; i++)
         if (p->tensors[i] < 0) {
             p->tensors[i] = tensor;
+            p->first[i] = (int)first;
             return;
         }
+}
+
+static Shape whole_batch(const Graph *g, const Node *n)
+{
+    return (Shape){ g->batch, n->shape.c, n->shape.h, n->shape.w };
 }
 
 static void make_inputs(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s)
@@ -286,24 +293,25 @@ static void make_inputs(Maker *m, const Graph *g, const GraphTensors *t, Sequenc
     s->inputs = ARENA_ARRAY(m->arena, ProgramPort, g->input_count + labels);
     s->input_count = g->input_count + labels;
     for (int i = 0; i < g->input_count; i++)
-        s->inputs[i] = port(g->inputs[i].name ? g->inputs[i].name : "image", g->inputs[i].node->shape);
+        s->inputs[i] = port(g->inputs[i].name ? g->inputs[i].name : "image",
+                            whole_batch(g, g->inputs[i].node));
     if (labels)
-        s->inputs[g->input_count] = port("label", g->label->shape);
+        s->inputs[g->input_count] = port("label", whole_batch(g, g->label));
     for (int i = 0; i < g->count; i++) {
         const Node *n = g->nodes[i];
         if (t->value[n->id] < 0)
             continue;
         if (n->op == OP_INPUT)
-            add_to_port(&s->inputs[n->attr.port.index], t->value[n->id]);
+            add_to_port(&s->inputs[n->attr.port.index], t->value[n->id], n->attr.port.first);
         if (n->op == OP_LABEL)
-            add_to_port(&s->inputs[g->input_count], t->value[n->id]);
+            add_to_port(&s->inputs[g->input_count], t->value[n->id], n->attr.port.first);
     }
 }
 
 static void make_output(Sequence *s, const GraphTensors *t, const char *name, const Node *n)
 {
     s->outputs[s->output_count] = port(name, n->shape);
-    add_to_port(&s->outputs[s->output_count++], t->value[n->id]);
+    add_to_port(&s->outputs[s->output_count++], t->value[n->id], 0);
 }
 
 // What is intact when the sequence ends may be read by name.

@@ -28,7 +28,12 @@ static void open_params(Evaluator *e)
         e->param[i] = array(e->arena, g->params[i]->shape);
 }
 
-// INPUT nodes of one port (place repeats them) see the same values.
+static Shape whole_input(const Graph *g, const Node *n)
+{
+    return (Shape){ g->batch, n->shape.c, n->shape.h, n->shape.w };
+}
+
+// INPUT nodes of one port (place repeats them, and cuts the batch) see the same values.
 static void open_inputs(Evaluator *e)
 {
     const Graph *g = e->graph;
@@ -39,7 +44,7 @@ static void open_inputs(Evaluator *e)
     for (int i = 0; i < g->count; i++) {
         const Node *n = g->nodes[i];
         if (n->op == OP_INPUT && !e->input[n->attr.port.index])
-            e->input[n->attr.port.index] = array(e->arena, n->shape);
+            e->input[n->attr.port.index] = array(e->arena, whole_input(g, n));
     }
     e->label = ARENA_ARRAY(e->arena, double, g->batch);
 }
@@ -58,9 +63,9 @@ Evaluator *evaluator_open(Arena *arena, const Graph *g)
         if (n->op == OP_PARAM)
             e->value[i] = rows_of(e->param, n);
         else if (n->op == OP_INPUT)
-            e->value[i] = e->input[n->attr.port.index];
+            e->value[i] = e->input[n->attr.port.index] + n->attr.port.first * shape_item(n->shape);
         else if (n->op == OP_LABEL)
-            e->value[i] = e->label;
+            e->value[i] = e->label + n->attr.port.first;
         else if (!op_has(n->op, OP_UPDATE))
             e->value[i] = array(arena, n->shape);
     }
@@ -96,7 +101,7 @@ void evaluator_fill(Evaluator *e, uint64_t seed)
         int port = n->op == OP_INPUT ? n->attr.port.index : 0;
         if (n->op == OP_INPUT && !filled[port]) {
             filled[port] = true;
-            fill_gaussian(e->input[port], shape_count(n->shape), 1,
+            fill_gaussian(e->input[port], shape_count(whole_input(g, n)), 1,
                           random_key(seed, 1, (unsigned)port));
         }
     }

@@ -1,4 +1,4 @@
-// Stages that carry a body: split, repeat, branch; `if` and `for`.
+// Stages that carry a body: split, replicate, repeat, branch; `if` and `for`.
 #include "front/elaborate.h"
 #include <string.h>
 
@@ -43,13 +43,11 @@ static Value repeat(Elab *e, const Ast *head, const Ast *body, Value in)
 
 Value body_stage(Elab *e, const Ast *head, const Ast *body, Value in)
 {
-    if (!strcmp(head->text, "split"))
-        return split_region(e, head, body, in);
     if (!strcmp(head->text, "repeat"))
         return repeat(e, head, body, in);
     if (!strcmp(head->text, "branch"))
         return body_value(e, body, in, BODY_BRANCH);
-    return elab_error(e, head->at, "E191", "`replicate` is not possible yet; `split` is");
+    return split_region(e, head, body, in);
 }
 
 Value eval_if(Elab *e, const Ast *a, Value in)

@@ -281,6 +281,13 @@ Node *build_all(Elab *e, StageUse *u)
                    "split here");
         return NULL;
     }
+    if (e->split->kind == SPLIT_BATCH) {
+        elab_error(e, u->at, "E213", "`all` has nothing to do here: each part of %s holds all maps of its "
+                   "images", e->split->text);
+        diag_note(e->diag, e->split->at, "the replicate starts here");
+        diag_help(e->diag, "leave `all` out; behind the replicate every stage sees all images");
+        return NULL;
+    }
     if (!split_is_local(e, u->in[0]))
         return u->in[0];
     return build_simple(e, u, OP_ALL);

@@ -5,7 +5,8 @@
 
 void elab_open(Elab *e, const AstFile *file, const FrontOptions *o, Arena *arena, Diag *diag)
 {
-    *e = (Elab){ .arena = arena, .diag = diag, .file = file, .options = o, .on_device = NO_DEVICE };
+    *e = (Elab){ .arena = arena, .diag = diag, .file = file, .options = o, .on_device = NO_DEVICE,
+                  .batch_unit = 1 };
     names_open(&e->items, arena);
     names_open(&e->declared, arena);
     names_open(&e->called, arena);

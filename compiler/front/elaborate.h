@@ -86,6 +86,7 @@ typedef struct Elab {
     Value               in;            // what the body at hand starts from
     bool                has_in;        // false in data and train sections
     const Split        *split;         // the region at hand
+    int                 batch_unit;    // every `replicate` so far divides batches that are multiples of it
     int                 on_device;     // `on`, for the stage at hand; NO_DEVICE
     bool                in_loop;       // a body that is expanded more than once
     Namer              *namer;
@@ -179,7 +180,8 @@ int   split_shared(const Node *n);                               // in so many r
 bool  split_is_local(const Elab *e, const Node *n);              // each part at hand holds a run of its own
 bool  split_inputs_agree(Elab *e, const StageUse *u);            // all whole or all split
 bool  split_divides(Elab *e, const StageUse *u, int64_t width, const char *of, Span at);
-int   split_parts(const Elab *e);                                // 1 outside
+int   split_runs(const Elab *e);                                 // of channels, over all parts; 1 outside
+const char *split_word(const Split *s);                          // "split" or "replicate"
 // Marks a node whose channels are shared out among the parts.
 void  split_mark(const Elab *e, Node *n);
 Value split_region(Elab *e, const Ast *head, const Ast *body, Value in);

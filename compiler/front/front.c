@@ -19,6 +19,7 @@ static FrontOptions with_batch(const AstFile *file, const FrontOptions *o, Arena
     if (filled.batch > 0)
         return filled;
     filled.batch = 1;
+    filled.batch_grows = true;
     const Ast *train = item_train(file, o->net);
     Elab e;
     int before = diag->errors;
@@ -29,6 +30,7 @@ static FrontOptions with_batch(const AstFile *file, const FrontOptions *o, Arena
     if (!s)
         return filled;
     Value v = eval(&e, s->children[0]);
+    filled.batch_grows = false;
     if (diag->errors == before && value_is_whole(v) && v.number >= 1 && v.number <= 65536)
         filled.batch = (int)v.number;
     return filled;
@@ -117,8 +119,10 @@ static void check_net(const AstFile *file, const FrontOptions *options, const As
 static void check_block(const AstFile *file, const FrontOptions *o, const Ast *block, Names *declared,
                         Arena *arena, Diag *diag)
 {
+    FrontOptions own = *o;
+    own.batch_grows = true;                          // whatever the nets' batch is
     Elab *e = ARENA_NEW(arena, Elab);
-    elab_open(e, file, o, arena, diag);
+    elab_open(e, file, &own, arena, diag);
     e->declared = *declared;
     e->graph = graph_new(arena, diag, block->text, GRAPH_PREDICT, 1);
     names_open(&e->layers, arena);

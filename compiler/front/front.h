@@ -13,6 +13,7 @@ typedef struct {
                                    // else the only or last one
     const char     *data;          // which data section; NULL: the one named by `train ... on`
     int             batch;         // 0: the file's; without a train section 1
+    bool            batch_grows;   // nobody asked for that batch: to what every `replicate` divides
     uint64_t        seed;
     const Override *overrides;
     int             override_count;

@@ -175,18 +175,50 @@ static void add_outputs(Elab *e, const Ast *net, Value last)
     e->graph->output_count = net->output_count;
 }
 
+// The same joins over what comes before the softmax.
+static Node *joined_scores(Graph *g, Node *join)
+{
+    if (join->op == OP_SOFTMAX)
+        return join->in[0];
+    Node *in = joined_scores(g, join->in[0]);
+    Node *n = graph_add1(g, OP_JOIN, join->name, join, in);
+    n->shared = join->shared;
+    graph_infer(g, n);
+    return n;
+}
+
 // What comes before a final softmax: the loss takes that, in its stable form.
 static void find_scores(Graph *g)
 {
     Node *out = g->output_count ? g->outputs[0].node : NULL;
     g->scores = out;
-    if (out && out->op == OP_SOFTMAX) {
-        g->scores = out->in[0];
-        if (g->mode == GRAPH_TRAIN) {
-            g->outputs[0].node = g->scores;
-            g->outputs[0].shape = g->scores->shape;
-        }
+    const Node *softmax = out;
+    while (softmax && softmax->op == OP_JOIN)
+        softmax = softmax->in[0];
+    if (!softmax || softmax->op != OP_SOFTMAX)
+        return;
+    g->scores = out == softmax ? out->in[0] : joined_scores(g, out);
+    if (g->mode == GRAPH_TRAIN) {
+        g->outputs[0].node = g->scores;
+        g->outputs[0].shape = g->scores->shape;
     }
+}
+
+// Where nobody asked for a batch: one that every `replicate` of the net divides.
+static void grow_batch(Elab *e)
+{
+    Graph *g = e->graph;
+    int unit = e->batch_unit, batch = (g->batch + unit - 1) / unit * unit;
+    if (!e->options->batch_grows || batch == g->batch)
+        return;
+    g->batch = batch;
+    for (int i = 0; i < g->count; i++)
+        if (g->nodes[i]->op == OP_INPUT)
+            g->nodes[i]->shape.n = batch;
+        else if (g->nodes[i]->op != OP_PARAM && shape_is_legal(g->nodes[i]->shape))
+            graph_infer(g, g->nodes[i]);
+    for (int i = 0; i < g->input_count; i++)
+        g->inputs[i].shape.n = batch;
 }
 
 Graph *net_graph(Elab *e, const Ast *net, GraphMode mode)
@@ -207,6 +239,7 @@ Graph *net_graph(Elab *e, const Ast *net, GraphMode mode)
     bind_net_params(e, net);
     Value in = add_inputs(e, net);
     Value last = body_value(e, net->children[0], in, BODY_NET);
+    grow_batch(e);
     add_outputs(e, net, last);
     set_layers(e);
     layers_apply_late(e);

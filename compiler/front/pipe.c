@@ -17,8 +17,8 @@ static const Ast *find_tail(const Ast *term, AstKind kind)
 static int device_of(Elab *e, const Ast *on)
 {
     if (e->split) {
-        elab_error(e, on->at, "E206", "inside a split the parts say where things are");
-        diag_note(e->diag, e->split->at, "the split starts here");
+        elab_error(e, on->at, "E206", "inside a %s the parts say where things are", split_word(e->split));
+        diag_note(e->diag, e->split->at, "the %s starts here", split_word(e->split));
         return NO_DEVICE;
     }
     int device = graph_device(e->graph, on->text);

@@ -1,11 +1,12 @@
-// Regions `split(gpu0, gpu1) { ... }`: which values are shared out among the parts, and joining them.
-// The graph stays logical: pass_place lowers it to parts.
+// Regions `split(gpu0, gpu1) { ... }` and `replicate(gpu0, gpu1) { ... }`: which values are shared out among
+// the parts, and joining them. The graph stays logical: pass_place lowers it to parts. Of a replicate it
+// knows no more than the region, for every part has all channels.
 #include "front/elaborate.h"
 #include <string.h>
 
-int split_parts(const Elab *e)
+int split_runs(const Elab *e)
 {
-    return e->split ? e->split->parts : 1;
+    return split_channels(e->split);
 }
 
 int split_shared(const Node *n)
@@ -15,7 +16,7 @@ int split_shared(const Node *n)
 
 bool split_is_local(const Elab *e, const Node *n)
 {
-    return e->split && n->split == e->split && split_shared(n) == e->split->parts;
+    return e->split && n->split == e->split && split_shared(n) == e->split->channels;
 }
 
 static const char *shared_text(Elab *e, const Node *n, const Node *other)
@@ -24,6 +25,11 @@ static const char *shared_text(Elab *e, const Node *n, const Node *other)
     if (shared == 1 || split_shared(other) == 1)
         return shared == 1 ? "whole" : "split";
     return arena_printf(e->arena, "split in %d", shared);
+}
+
+const char *split_word(const Split *s)
+{
+    return s->kind == SPLIT_BATCH ? "replicate" : "split";
 }
 
 bool split_inputs_agree(Elab *e, const StageUse *u)
@@ -45,7 +51,7 @@ bool split_inputs_agree(Elab *e, const StageUse *u)
 
 bool split_divides(Elab *e, const StageUse *u, int64_t width, const char *of, Span at)
 {
-    int parts = split_parts(e);
+    int parts = split_runs(e);
     if (width % parts == 0)
         return true;
     if (parts == 2)
@@ -65,11 +71,11 @@ void split_mark(const Elab *e, Node *n)
     if (!e->split)
         return;
     if (n->op == OP_ALL) {
-        n->shared = split_outer_parts(e->split);     // of a local value only: build_all
+        n->shared = split_channels(e->split->outer);     // of a local value only: build_all
         return;
     }
     for (int i = 0; i < n->inputs; i++) {
-        int shared = n->in[i]->op == OP_PARAM ? e->split->parts : split_shared(n->in[i]);
+        int shared = n->in[i]->op == OP_PARAM ? e->split->channels : split_shared(n->in[i]);
         n->shared = shared > n->shared ? shared : n->shared;
     }
 }
@@ -83,7 +89,7 @@ static Split *read_devices(Elab *e, const Ast *head, Split *s)
     for (int i = 0; i < head->count; i++) {
         const Ast *name = head->children[i];
         if (name->kind != AST_NAME) {
-            elab_error(e, name->at, "E201", "`split` takes a number of parts or names of devices");
+            elab_error(e, name->at, "E201", "`%s` takes a number of parts or names of devices", head->text);
             return NULL;
         }
         for (int k = 0; k < i; k++)
@@ -97,7 +103,7 @@ static Split *read_devices(Elab *e, const Ast *head, Split *s)
             return NULL;
         }
     }
-    s->parts = head->count;
+    split_count(s, s->kind, NULL, head->count);
     return s;
 }
 
@@ -106,13 +112,12 @@ static Split *read_inner(Elab *e, const Ast *head, Split *s, int parts)
 {
     const Split *outer = e->split;
     if (outer->parts * parts > PARTS_MOST) {
-        elab_error(e, head->at, "E203", "a split has at most %d parts; %s within %s makes %d", PARTS_MOST,
-                   elab_text(e, head->at), outer->text, outer->parts * parts);
+        elab_error(e, head->at, "E203", "a %s has at most %d parts; %s within %s makes %d", head->text,
+                   PARTS_MOST, elab_text(e, head->at), outer->text, outer->parts * parts);
         return NULL;
     }
-    s->outer = outer;
     s->text = arena_printf(e->arena, "%s { %s }", outer->text, s->text);
-    s->parts = outer->parts * parts;
+    split_count(s, s->kind, outer, parts);
     for (int i = 0; i < s->parts; i++)
         s->device[i] = outer->device[i / parts];
     return s;
@@ -120,25 +125,28 @@ static Split *read_inner(Elab *e, const Ast *head, Split *s, int parts)
 
 static Split *refuse_devices(Elab *e, const Ast *head)
 {
-    elab_error(e, head->at, "E204", "a split within a split names no devices: its parts are where the "
-               "outer part is");
+    const char *outer = split_word(e->split);
+    elab_error(e, head->at, "E204", "a %s within a %s names no devices: its parts are where the "
+               "outer part is", head->text, outer);
     diag_note(e->diag, e->split->at, "the outer one starts here");
-    diag_help(e->diag, "write split(%d) here, or name all devices in the outer split", head->count);
+    diag_help(e->diag, "write %s(%d) here, or name all devices in the outer %s", head->text, head->count,
+              outer);
     return NULL;
 }
 
 static Split *read_split(Elab *e, const Ast *head)
 {
     Split *s = ARENA_NEW(e->arena, Split);
+    s->kind = strcmp(head->text, "replicate") ? SPLIT_CHANNELS : SPLIT_BATCH;
     s->at = head->at;
     s->text = elab_text(e, head->at);
     if (head->kind != AST_CALL || head->count == 0) {
-        elab_error(e, head->at, "E201", "`split` needs the number of parts or names of devices");
-        diag_fix(e->diag, head->at, "split(gpu0, gpu1)");
+        elab_error(e, head->at, "E201", "`%s` needs the number of parts or names of devices", head->text);
+        diag_fix(e->diag, head->at, "%s(gpu0, gpu1)", head->text);
         return NULL;
     }
     if (head->count > PARTS_MOST) {
-        elab_error(e, head->at, "E203", "a split has at most %d parts", PARTS_MOST);
+        elab_error(e, head->at, "E203", "a %s has at most %d parts", head->text, PARTS_MOST);
         return NULL;
     }
     const Ast *first = head->children[0];
@@ -149,14 +157,37 @@ static Split *read_split(Elab *e, const Ast *head)
     if (n.kind == VALUE_UNKNOWN)
         return NULL;
     if (!value_is_whole(n) || n.number < 1 || n.number > PARTS_MOST) {
-        elab_error(e, head->children[0]->at, "E203", "a split has 1 to %d parts, not %s", PARTS_MOST,
+        elab_error(e, head->children[0]->at, "E203", "a %s has 1 to %d parts, not %s", head->text, PARTS_MOST,
                    value_write(e->arena, n));
         return NULL;
     }
     if (e->split)
         return read_inner(e, head, s, (int)n.number);
-    s->parts = (int)n.number;
+    split_count(s, s->kind, NULL, (int)n.number);
     return s;
+}
+
+static int common_multiple(int a, int b)
+{
+    int m = a;
+    while (m % b)
+        m += a;
+    return m;
+}
+
+// Every part has as many images of the batch. Where nobody asked for a batch it grows: net_graph.
+static void check_batch(Elab *e, const Split *s)
+{
+    int batch = e->graph->batch, unit = s->images;
+    e->batch_unit = common_multiple(e->batch_unit, unit);
+    if (batch % unit == 0 || e->options->batch_grows || s->kind != SPLIT_BATCH)
+        return;
+    elab_error(e, s->at, "E214", "%s cuts the batch into %d parts; a batch of %d does not divide", s->text,
+               unit, batch);
+    if (batch > unit)
+        diag_help(e->diag, "take a batch of %d or %d images", batch / unit * unit, (batch / unit + 1) * unit);
+    else
+        diag_help(e->diag, "take a batch of %d images", unit);
 }
 
 // The parts side by side again, on the first device; those of an inner split in their outer part.
@@ -166,7 +197,7 @@ static Value join(Elab *e, const Split *s, Value v)
         return v;
     Node *n = graph_add(e->graph, OP_JOIN, "join", s->at, v.node->layer, 1, &v.node);
     n->split = s->outer;
-    int outer = split_outer_parts(s), shared = split_shared(v.node);
+    int outer = split_channels(s->outer), shared = split_shared(v.node);
     n->shared = shared < outer ? shared : outer;
     n->device = s->parts > 1 && !s->outer ? s->device[0] : NO_DEVICE;
     return graph_infer(e->graph, n) ? value_tensor(n) : UNKNOWN;
@@ -176,6 +207,8 @@ Value split_region(Elab *e, const Ast *head, const Ast *body, Value in)
 {
     const Split *outer = e->split;
     Split *s = read_split(e, head);
+    if (s)
+        check_batch(e, s);
     e->split = s ? s : outer;                    // after a fault the body is checked all the same
     Value v = body_value(e, body, in, BODY_PIPE);
     e->split = outer;

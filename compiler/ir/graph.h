@@ -28,17 +28,28 @@ typedef struct Layer {
     int         index;                // place in graph->layers
 } Layer;
 
-// A region `split(gpu0, gpu1) { ... }`: its nodes are lowered to `parts` parts by pass_place. Within
-// another one each of its parts is one of the outer part's: part k lies in part k * outer / parts.
+// A region `split(gpu0, gpu1) { ... }` or `replicate(gpu0, gpu1) { ... }`: its nodes are lowered to `parts`
+// parts by pass_place. A part of a split computes a run of channels, one of a replicate a run of images.
+// Within another region each of its parts is one of the outer part's, part k in part k * outer / parts: it
+// holds a run of channels and a run of images, and there are channels * images = parts such pairs.
+typedef enum { SPLIT_CHANNELS, SPLIT_BATCH } SplitKind;
+
 typedef struct Split {
-    int   parts;                      // those of the outer splits included
+    SplitKind kind;
+    int   parts;                      // those of the outer regions included
+    int   channels, images;           // runs of channels and of images, over all parts
     const struct Split *outer;        // NULL: none
     int   device[GRAPH_DEVICES];      // of each part
     Span  at;
     const char *text;                 // "split(gpu0, gpu1)", for messages
 } Split;
 
-static inline int split_outer_parts(const Split *s) { return s->outer ? s->outer->parts : 1; }
+// Fills kind, outer and all numbers of a region of `own` parts.
+void split_count(Split *s, SplitKind kind, const Split *outer, int own);
+int  split_channel(const Split *s, int part);        // which run of channels a part holds
+int  split_image(const Split *s, int part);          // which run of images
+static inline int split_channels(const Split *s) { return s ? s->channels : 1; }
+static inline int split_images(const Split *s) { return s ? s->images : 1; }
 
 typedef enum { INIT_CONSTANT, INIT_GAUSSIAN, INIT_XAVIER, INIT_HE } InitKind;
 typedef struct { InitKind kind; double value; } Init;     // constant: value; gaussian: std
@@ -78,8 +89,8 @@ typedef struct { Param *param; int64_t first_row; } ParamAttr; // rows (n; c of 
 typedef struct { int64_t first, count; } SliceAttr;            // slice: so many channels from `first`; embed:
                                       // of so many in all, the input's from `first`; batch_*: images
 typedef struct { int k; } TopAttr;
-typedef struct { int index; } PortAttr;                       // input: which of graph->inputs; place
-                                                               // may repeat it on other devices
+typedef struct { int index; int64_t first; } PortAttr;        // input: which of graph->inputs, and its first
+                                      // image; place repeats it on other devices and cuts it for parts
 typedef struct { int param; } UpdateAttr;                      // index into params: finds its rates
 
 typedef struct Storage Storage;

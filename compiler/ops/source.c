@@ -7,11 +7,13 @@ static OpCost no_cost(const Node *n)
     return (OpCost){ 0 };
 }
 
+// All images of the batch, or those of a part.
 static bool input_infer(Graph *g, Node *n)
 {
-    if (n->shape.n != g->batch)
-        return diag_error(g->diag, n->at, "E900", "internal error: input %s has %lld images, "
-                          "not %d", n->name, (long long)n->shape.n, g->batch);
+    int64_t first = n->attr.port.first, end;
+    if (first < 0 || !size_add(first, n->shape.n, &end) || end > g->batch)
+        return diag_error(g->diag, n->at, "E900", "internal error: input %s has %lld images from %lld on, "
+                          "of %d", n->name, (long long)n->shape.n, (long long)first, g->batch);
     return true;
 }
 
@@ -21,8 +23,8 @@ const OpInfo op_input = {
 
 static bool label_infer(Graph *g, Node *n)
 {
-    n->shape = (Shape){ g->batch, 1, 1, 1 };
-    return true;
+    n->shape = (Shape){ n->shape.n ? n->shape.n : g->batch, 1, 1, 1 };
+    return input_infer(g, n);
 }
 
 const OpInfo op_label = {

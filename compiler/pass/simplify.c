@@ -170,8 +170,8 @@ static Node *concat_slices(Simplify *s, Node *n)
 
 // --- common subexpressions ----------------------------------------------------------------------------
 
-// Views compute nothing, so those of different parts may be one. Other nodes stay apart: every part
-// must have the same kernels on one device as on several.
+// Views and copies compute nothing, so those of different parts may be one. Other nodes stay apart: every
+// part must have the same kernels on one device as on several.
 static bool may_stand_for(const Node *a, const Node *b)
 {
     if (a->op != b->op || a->inputs != b->inputs || a->device != b->device ||
@@ -181,7 +181,7 @@ static bool may_stand_for(const Node *a, const Node *b)
     // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
     if (memcmp(&a->attr, &b->attr, sizeof a->attr) != 0)
         return false;
-    if (!op_has(a->op, OP_VIEW) && (a->part != b->part || a->parts != b->parts))
+    if (!op_has(a->op, OP_VIEW | OP_TRANSFER) && (a->part != b->part || a->parts != b->parts))
         return false;
     for (int i = 0; i < a->inputs; i++)
         if (a->in[i] != b->in[i])

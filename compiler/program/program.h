@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PROGRAM_VERSION = 1, PROGRAM_ERROR = 256, PROGRAM_DEVICES = 8, PROGRAM_PORT_TENSORS = 8 };
+enum { PROGRAM_VERSION = 1, PROGRAM_ERROR = 256, PROGRAM_DEVICES = 8, PROGRAM_PORT_TENSORS = 32 };
 
 // --- where things are ---------------------------------------------------------------------------
 
@@ -193,6 +193,8 @@ typedef struct {
     const char *name;              // "output", "loss", "top5", or an input's name
     int         tensors[PROGRAM_PORT_TENSORS]; // where the host writes it (all) or reads it (the
                                    // first); -1 ends
+    int         first[PROGRAM_PORT_TENSORS];   // the tensor's first image: inputs may be there in
+                                   // runs of images, where parts compute them
     Shape       shape;
 } ProgramPort;
 

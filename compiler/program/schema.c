@@ -105,7 +105,8 @@ RECORD(record_copy, Copy,
     INT(Copy, from), INT(Copy, to), LONG(Copy, bytes), TEXT(Copy, layer), TEXT(Copy, point),
     BOOL(Copy, backward), PART(Copy, place, record_place));
 RECORD(record_port, ProgramPort,
-    TEXT(ProgramPort, name), FIELD(ProgramPort, tensors, FIELD_PORT), SHAPE(ProgramPort, shape));
+    TEXT(ProgramPort, name), FIELD(ProgramPort, tensors, FIELD_PORT), FIELD(ProgramPort, first, FIELD_PORT),
+    SHAPE(ProgramPort, shape));
 RECORD(record_sequence, Sequence,
     WORD(Sequence, kind, sequence_kinds), INT(Sequence, batch),
     ARRAY(Sequence, launches, launch_count, record_launch),

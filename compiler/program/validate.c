@@ -415,13 +415,23 @@ static bool check_command(const Program *p, const Sequence *s, int index, bool *
     return true;
 }
 
+// The images of the port from `first` on; outputs are whole.
+static bool is_run_of(const Tensor *t, int first, Shape port, bool is_input)
+{
+    Shape run = t->shape;
+    if (!in_range(first, 0, port.n - run.n) || (!is_input && run.n != port.n))
+        return false;
+    run.n = port.n;
+    return shape_equal(run, port);
+}
+
 static bool check_port(const Program *p, const ProgramPort *port, bool is_input, char *err)
 {
     if (!shape_is_legal(port->shape) || port->tensors[0] < 0)
         return FAIL("port %.64s: an illegal shape or no tensor", port->name);
     for (int i = 0; i < PROGRAM_PORT_TENSORS && port->tensors[i] != -1; i++) {
         if (!is_index(port->tensors[i], p->tensor_count)
-            || !shape_equal(p->tensors[port->tensors[i]].shape, port->shape)
+            || !is_run_of(&p->tensors[port->tensors[i]], port->first[i], port->shape, is_input)
             || p->tensors[port->tensors[i]].is_bytes)
             return FAIL("port %.64s: tensor %d has another shape", port->name, port->tensors[i]);
         BufferRole role = p->buffers[p->tensors[port->tensors[i]].buffer].role;

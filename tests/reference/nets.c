@@ -64,7 +64,8 @@ void net_split(Net *n, int parts)
     if (n->form == FORM_GROUPED)
         return;
     Split *s = ARENA_NEW(&n->arena, Split);
-    *s = (Split){ .parts = parts, .at = NO_SPAN, .text = "split" };
+    *s = (Split){ .at = NO_SPAN, .text = "split" };
+    split_count(s, SPLIT_CHANNELS, NULL, parts);
     for (int i = 0; i < parts && n->form == FORM_SPLIT; i++)
         s->device[i] = graph_device(n->g, arena_printf(&n->arena, "gpu%d", i));
     n->split = s;
