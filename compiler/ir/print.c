@@ -9,16 +9,19 @@ static const char *const role_names[] = { "forward", "backward", "update" };
 static bool is_weights(const Node *n)
 {
     unsigned like_first = OP_POINTWISE | OP_TRANSFER;
-    while (!op_has(n->op, OP_WEIGHTS) && n->inputs && op_has(n->op, like_first))
+    while (!op_has(n->op, OP_WEIGHTS) && n->inputs && (op_has(n->op, like_first) || n->op == OP_RELAYOUT))
         n = n->in[0];
     return op_has(n->op, OP_WEIGHTS);
 }
 
-static void print_shape(const Node *n, FILE *out)
+// A part of the batch is shown with its number of images.
+static void print_shape(const Graph *g, const Node *n, FILE *out)
 {
     char text[SHAPE_TEXT];
     if (is_weights(n))
         fprintf(out, "%lldx", (long long)n->shape.n);
+    else if (n->shape.n != g->batch)
+        fprintf(out, "%lld of ", (long long)n->shape.n);
     fputs(shape_text(text, n->shape), out);
 }
 
@@ -40,7 +43,7 @@ static void print_node(const Graph *g, const Node *n, int width, FILE *out)
     fputs(n->inputs ? ")" : "", out);
     node_print(n, out);
     fputs(" : ", out);
-    print_shape(n, out);
+    print_shape(g, n, out);
     print_place(g, n, out);
     fputc('\n', out);
 }

@@ -237,11 +237,17 @@ static bool kind_fits(const Plan *p, const Node *user, Want want, const Node *va
     }
 }
 
+// The parameter itself, or a replica's copy of it.
+static bool is_parameter(const Node *n)
+{
+    return op_has(n->op, OP_TRANSFER) ? is_parameter(n->in[0]) : n->op == OP_PARAM;
+}
+
 // Tensor cores take rounded numbers. Values are rounded where they are made; in TF32 images and the
 // weights of fully connected layers by the kernel that reads them (docs/decisions.md).
 static Element wanted_element(const Plan *p, const Node *user, int i, const Node *value)
 {
-    bool loop_rounds = value->op == OP_INPUT || (value->op == OP_PARAM && rule_want(user, i) == WANT_DENSE);
+    bool loop_rounds = value->op == OP_INPUT || (is_parameter(value) && rule_want(user, i) == WANT_DENSE);
     if (!op_has(user->op, OP_CONTRACTION) || (loop_rounds && p->matrix == ELEMENT_TF32))
         return value->layout.element;
     return p->matrix;

@@ -33,7 +33,8 @@ static Node *on_device(Placing *p, Node *value, const Spot *s)
 
 // --- sources --------------------------------------------------------------------------------------
 
-enum { INPUT_PIECES = 24 };        // of an input; further parts cut theirs out of the whole
+// On each device the whole batch and each run of two, three, ... eight parts.
+enum { INPUT_RUNS = GRAPH_DEVICES * (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8) };
 
 // What a source of the logical graph becomes; it may keep the name, for that one leaves the graph.
 static Node *new_source(Placing *p, const Node *old, const char *name, int device)
@@ -51,7 +52,7 @@ static Node *make_input(Placing *p, const Node *old, Run images, const Spot *s)
 {
     int count = p->count[old->id];
     if (count == 0)
-        p->parts[old->id] = ARENA_ARRAY(p->g->arena, Node *, INPUT_PIECES + GRAPH_DEVICES);
+        p->parts[old->id] = ARENA_ARRAY(p->g->arena, Node *, INPUT_RUNS);
     const char *name = old->name;
     if (images.count < old->shape.n)
         name = arena_printf(p->g->arena, "%s.part%d", name, s->image);
@@ -68,23 +69,13 @@ static Node *make_input(Placing *p, const Node *old, Run images, const Spot *s)
 static Node *input_on(Placing *p, const Node *old, const Spot *s)
 {
     int64_t images = old->shape.n / s->images;
-    Run wanted = { images * s->image, images }, whole = { 0, old->shape.n };
-    if (s->images > 1 && p->count[old->id] >= INPUT_PIECES)
-        wanted = whole;
-    Node *n = NULL;
-    for (int i = 0; i < p->count[old->id] && !n; i++) {
+    for (int i = 0; i < p->count[old->id]; i++) {
         Node *made = p->parts[old->id][i];
-        if (made->device == s->device && made->attr.port.first == wanted.first && made->shape.n == wanted.count)
-            n = made;
+        if (made->device == s->device && made->attr.port.first == images * s->image &&
+            made->shape.n == images)
+            return made;
     }
-    if (!n)
-        n = make_input(p, old, wanted, s);
-    if (n->shape.n == images)
-        return n;
-    n = new_node(p, OP_BATCH_SLICE, arena_printf(p->g->arena, "%s.images", old->name), old, s, s->device, 1, &n);
-    n->attr.slice = (SliceAttr){ images * s->image, images };
-    graph_infer(p->g, n);
-    return n;
+    return make_input(p, old, (Run){ images * s->image, images }, s);
 }
 
 // The rows of a parameter that a part computes with; they live where they are first used, and other

@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PROGRAM_VERSION = 1, PROGRAM_ERROR = 256, PROGRAM_DEVICES = 8, PROGRAM_PORT_TENSORS = 32 };
+enum { PROGRAM_VERSION = 1, PROGRAM_ERROR = 256, PROGRAM_DEVICES = 8 };
+// An input is there at most once a device and run of images: all, each half, ... each eighth.
+enum { PROGRAM_PORT_TENSORS = PROGRAM_DEVICES * (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8) };
 
 // --- where things are ---------------------------------------------------------------------------
 
