@@ -124,7 +124,8 @@ static Node *lower_part(Placing *p, const Node *old, const Spot *s)
     return n;
 }
 
-// Every part sees the channels of all parts: in the outer region they are one run.
+// Every part sees the channels of all parts, which in the outer region are one run; what an inner region
+// gives is there in its outer part.
 static Node *lower_all(Placing *p, const Node *old, const Spot *s)
 {
     int runs = p->channels[old->id];
@@ -137,14 +138,15 @@ static void lower(Placing *p, const Node *old)
     if (op_has(old->op, OP_SOURCE))
         return;                                       // made where it is used
     p->channels[old->id] = runs_of(p, old);
-    if (old->op == OP_JOIN)
-        return;                                       // put together where it is read
     int count = spot_of(old, 0).parts;
+    if (old->op == OP_JOIN && count == 1)
+        return;                                       // put together where it is read
     p->count[old->id] = count;
     p->parts[old->id] = ARENA_ARRAY(p->g->arena, Node *, count);
     for (int i = 0; i < count; i++) {
         Spot s = spot_of(old, i);
-        p->parts[old->id][i] = old->op == OP_ALL ? lower_all(p, old, &s) : lower_part(p, old, &s);
+        bool gathers = old->op == OP_ALL || old->op == OP_JOIN;
+        p->parts[old->id][i] = gathers ? lower_all(p, old, &s) : lower_part(p, old, &s);
     }
 }
 

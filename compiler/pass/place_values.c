@@ -221,8 +221,9 @@ Node *place_value(Placing *p, const Node *in, const Node *user, Run channels, co
         return cut(p, OP_SLICE, "in", input_on(p, in, s), whole, channels, s);
     }
     int64_t images = in->shape.n / s->images;
-    Wanted w = { in, user->op == OP_ALL ? user : in, channels, { s->image * images, images } };
-    while (w.in->op == OP_JOIN)                      // put together where it is read
+    bool gathers = user->op == OP_ALL || user->op == OP_JOIN;
+    Wanted w = { in, gathers ? user : in, channels, { s->image * images, images } };
+    while (w.in->op == OP_JOIN && p->count[w.in->id] == 0)     // put together where it is read
         w.in = w.in->in[0];
     return gathered(p, &w, s);
 }
