@@ -24,7 +24,7 @@ typedef struct CudaCase {
     const CudaPlan  *plan;         // NULL: the model chooses
     int              kernels;      // counts what was run
     int              runs[64];     // ... by row of cuda_bodies
-    struct CudaRoom *places;       // by node id: of maxima, as forward kernels have left them
+    struct CaseRoom *places;       // by node id: of maxima, as forward kernels have left them
     bool             stops;        // a loss that is no number is expected: no number is looked at
     bool             stopped;      // ... or has been there before: parameters must stay as they are
     const char      *changed[2];   // by pass: the text to take instead of the one made; NULL: that one
