@@ -1,4 +1,5 @@
-// cleave diff: the same steps twice, on two maps, numbers of threads or plans; every value compared.
+// cleave diff: the same steps twice, on two maps, with two numbers of threads, with and without fusion or
+// edited kernel texts; every value compared.
 #include "cli/random_batch.h"
 #include "cli/run.h"
 #include <math.h>
@@ -147,7 +148,7 @@ static int diff_sides(DiffVerb *d, Side *a, Side *b, RunOptions *first, RunOptio
 {
     static char together[PROGRAM_DEVICES * 80], spread[PROGRAM_DEVICES * 80];
     const Program *p = a->c.program;
-    bool same_map = d->other_threads || d->run.no_fuse;
+    bool same_map = d->other_threads || d->run.no_fuse || second->override;
     if (!first->map)
         first->map = map_text(p, 0, together, sizeof together);
     second->map = d->other_map ? d->other_map : same_map ? first->map : map_text(p, 1, spread, sizeof spread);
@@ -165,6 +166,7 @@ static int diff_files(DiffVerb *d)
     static Side a, b;
     RunOptions first = d->run, second = d->run;
     first.no_fuse = false;
+    first.override = NULL;
     int code = compile_side(&a, &first);
     if (code == EXIT_OK)
         code = diff_sides(d, &a, &b, &first, &second);
@@ -196,6 +198,7 @@ int verb_diff(int argc, char **argv)
         { "other-map", OPTION_TEXT, &d.other_map, "A=D,...", "map of the second run (or give --map twice)",
           "every device on a group of its own" },
         { "other-threads", OPTION_THREADS, &d.other_threads, "N", "threads of the second run", "the same" },
+        { "override", OPTION_TEXT, &d.run.override, "DIR", "edited kernel texts of the second run", "none" },
         { "no-fuse", OPTION_FLAG, &d.run.no_fuse, NULL, "compile the second run without fusion; compare"
           " within 1e-4", "off" },
         { "steps", OPTION_NUMBER, &d.steps, "N", "training steps on random data", "3" },

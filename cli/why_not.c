@@ -134,7 +134,8 @@ int verb_why_not(int argc, char **argv)
     ShowOptions o = { .seed = 1 };
     Option options[] = { SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net),
                          WITH_TARGET(&o.target),
-                         WITH_PRECISION(&o.precision), WITH_BATCH(&o.batch), WITH_SET(&o.set) };
+                         WITH_PRECISION(&o.precision), WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override),
+                         WITH_BATCH(&o.batch), WITH_SET(&o.set) };
     Usage usage = { .verb = "why-not", .operands = "FILE.net A B", .least = 3, .most = 3,
                     .what = "Tells which rule kept two layers, A and B (names or lines), in kernels of their "
                             "own,\nor which kernel computes both.",
