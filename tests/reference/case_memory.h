@@ -1,5 +1,5 @@
-// What stands in memory before and after the kernel of a group: tensors as they are stored, velocities, state,
-// places of maxima, partial sums; and whose each element is.
+// What stands in memory before and after the kernel of a group: tensors as they are stored, velocities,
+// state, places of maxima, partial sums; and whose each element is.
 #ifndef REFERENCE_CASE_MEMORY_H
 #define REFERENCE_CASE_MEMORY_H
 #include "reference/cuda_case.h"

@@ -132,6 +132,14 @@ static void lrn(SmallNet *s, unsigned with)
     loss(s, small_bias(s, small_fc(s, x, 6)));
 }
 
+// A map so wide that its rows are several tiles, and that no tile ends with them.
+static void wide_map(SmallNet *s, unsigned width)
+{
+    LrnAttr near = { 5, 1, 0.3, 0.75, 1 };
+    Node *x = relu(s, conv(s, small_input(s, 3, 3, width), 20, 1, small_window(1, 1, 0)));
+    loss(s, small_bias(s, small_fc(s, normalised(s, x, OP_LRN_MAP, near), 6)));
+}
+
 // A map so tall that a block pools several rows, one after the other.
 static void tall(SmallNet *s, unsigned height)
 {
@@ -155,6 +163,18 @@ static void moved(SmallNet *s, unsigned with)
     Node *both[] = { b, c };
     Node *flat = small_op1(s, OP_FLATTEN, NULL, small_op(s, OP_MUL, NULL, 2, both));
     loss(s, small_bias(s, small_fc(s, flat, 10)));
+}
+
+// Two concatenations of the same maps, of which one is no view; a function of its own behind the other.
+static void joined_twice(SmallNet *s, unsigned with)
+{
+    Node *x = small_conv(s, small_input(s, 3, 7, 6), (int64_t)with, 1, small_window(3, 1, 1));
+    Node *a = small_op1(s, OP_TANH, NULL, x), *b = small_op1(s, OP_SIGMOID, NULL, x);
+    Node *there[] = { a, b }, *back[] = { b, a };
+    Node *ways[] = { small_op1(s, OP_TANH, NULL, small_op(s, OP_CONCAT, NULL, 2, there)),
+                     small_conv(s, small_op(s, OP_CONCAT, NULL, 2, back), 2 * (int64_t)with, 1,
+                                small_window(1, 1, 0)) };
+    loss(s, small_bias(s, small_fc(s, small_op(s, OP_ADD, NULL, 2, ways), 7)));
 }
 
 // A map in two pieces that end inside vectors, whose gradient comes in one.
@@ -234,6 +254,13 @@ static void fc_groups(SmallNet *s, unsigned with)
     loss(s, small_bias(s, small_fc(s, x, 6)));
 }
 
+// Weight gradients over so many images that they are summed in parts, each in many stages.
+static void many_images(SmallNet *s, unsigned features)
+{
+    Node *x = relu(s, small_bias(s, small_fc(s, small_input(s, 3, 2, 2), features)));
+    loss(s, small_bias(s, small_fc(s, x, 5)));
+}
+
 // More classes than a warp has lanes, softmax over maps in training.
 static void many_classes(SmallNet *s, unsigned with)
 {
@@ -296,6 +323,7 @@ const CudaNet cuda_nets[] = {
     { "lrn 4",                    lrn,           4, 3, true,  true,  0, ALL },
     { "lrn 5, maps",              lrn,           5, 3, true,  true,  BF16, ALL },
     { "lrn 6, maps",              lrn,           6, 1, true,  true,  TF32, ALL },
+    { "lrn, rows of 31",          wide_map,     31, 2, true,  true,  0, ALL },
     { "lrn 7, parts",             lrn,           7, 3, true,  true,  TF32, ALL },
     { "lrn, 1101 rows",           tall,       1101, 3, true,  true,  TF32, ALL },
     { "moved",                    moved,         0, 3, true,  false, 0, ALL },
@@ -307,6 +335,7 @@ const CudaNet cuda_nets[] = {
     { "pieces, lrn",              pieces,        1, 3, true,  false, 0, ALL },
     { "pieces, pool",             pieces,        2, 3, true,  false, 0, ALL },
     { "pieces, lrn and pool",     pieces,        3, 3, true,  false, BF16, ALL },
+    { "joined twice",             joined_twice, 8, 3, true,  false, TF32, ALL },
     { "odd groups",               odd_shapes,    0, 3, true,  true,  TF32, ALL },
     { "odd groups, stored",       odd_shapes,    0, 1, true,  false, FP32, ALL },
     { "pools 0, gradients stored", two_pools,    0, 1, true,  false, TF32, ALL },
@@ -318,6 +347,7 @@ const CudaNet cuda_nets[] = {
     { "parts as groups",          columns,       FORM_GROUPED, 3, true, true, 0, ALL },
     { "fc in 2 groups",           fc_groups,     2, 3, true,  true,  BF16, ALL },
     { "fc in 2 groups, stored",   fc_groups,     2, 1, true,  false, TF32, ALL },
+    { "1000 images, stored",      many_images,   9, 1000, true, false, 0, ALL },
     { "34 x 34 taps",             odd_shapes,    1, 3, true,  true,  0, ALL },
     { "77 classes",               many_classes, 77, 3, true,  true,  BF16, ALL },
     { "300 classes",              many_classes, 300, 3, true, true,  0, ALL },

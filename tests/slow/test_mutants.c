@@ -34,7 +34,8 @@ static const char *const nets[] = {
     "small AlexNet", "lrn, 1101 rows", "strides", "strides, stored", "pools 0", "pools 0, gradients stored",
     "pools 2", "lrn 0", "lrn 2", "lrn 5, maps", "lrn 7, parts", "lrn 1", "lrn 3", "lrn 6, maps",
     "moved vectors", "moved", "odd groups", "odd groups, stored", "fc in 2 groups", "fc in 2 groups, stored",
-    "77 classes", "pools 1", "pools 3", "small AlexNet, 12 maps in 2 groups", "small AlexNet, unfused"
+    "77 classes", "pools 1", "pools 3", "joined twice", "lrn, rows of 31", "1000 images, stored",
+    "small AlexNet, 12 maps in 2 groups", "small AlexNet, unfused"
 };
 
 static int find_net(const char *name)
