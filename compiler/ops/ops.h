@@ -31,6 +31,15 @@ bool window_check(Graph *g, const Node *n, const Window *w, Shape in, const char
 Shape window_shape(const Window *w, Shape in, int64_t channels);
 void window_print(const Window *w, FILE *out);       // "11x11 stride 4 pad 0..3 round up"
 
+// --- ops/runs.c ----------------------------------------------------------------------------------
+
+// What runs of channels (shape.c) and runs of images (batch.c) differ in.
+typedef struct { bool of_images; const char *what, *code; Op slice, embed; } Runs;
+bool runs_infer_slice(Graph *g, Node *n, const Runs *r);
+bool runs_infer_embed(Graph *g, Node *n, const Runs *r);
+void runs_grad_slice(Graph *g, Node *n, Node *dy, const Runs *r);
+void runs_grad_concat(Graph *g, Node *n, Node *dy, const Runs *r);
+
 // --- ops/cost.c ----------------------------------------------------------------------------------
 
 // Counts saturate: a cost that does not fit in 63 bits is the largest that does.

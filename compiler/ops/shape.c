@@ -2,6 +2,8 @@
 // nothing when the layout allows.
 #include "ops/ops.h"
 
+static const Runs channels = { .what = "channels", .code = "E313", .slice = OP_SLICE, .embed = OP_EMBED };
+
 static OpCost no_cost(const Node *n)
 {
     (void)n;
@@ -50,55 +52,15 @@ static bool concat_infer(Graph *g, Node *n)
     return true;
 }
 
-static void concat_grad(Graph *g, Node *n, Node *dy)
-{
-    int64_t first = 0;
-    for (int i = 0; i < n->inputs; i++) {
-        int64_t channels = n->in[i]->shape.c;
-        if (gradient_wanted(g, n->in[i])) {
-            Node *dx = gradient_node(g, OP_SLICE, "dx", n, 1, &dy);
-            dx->attr.slice = (SliceAttr){ first, channels };
-            graph_infer(g, dx);
-            gradient_add(g, n->in[i], dx);
-        }
-        first += channels;
-    }
-}
+static void concat_grad(Graph *g, Node *n, Node *dy) { runs_grad_concat(g, n, dy, &channels); }
 
 const OpInfo op_concat = {
     .name = "concat", .least_inputs = 1, .most_inputs = -1, .traits = OP_VIEW,
     .infer = concat_infer, .grad = concat_grad, .cost = no_cost,
 };
 
-// Are `count` channels from `first` on among `channels`?
-static bool check_range(Graph *g, const Node *n, int64_t first, int64_t count, int64_t channels)
-{
-    int64_t end;
-    if (first >= 0 && count >= 1 && size_add(first, count, &end) && end <= channels)
-        return true;
-    return op_fault(g, n, "E313", "%lld channels from %lld on are not all among %lld",
-                    (long long)count, (long long)first, (long long)channels);
-}
-
-static bool slice_infer(Graph *g, Node *n)
-{
-    Shape x = n->in[0]->shape;
-    const SliceAttr *a = &n->attr.slice;
-    if (!check_range(g, n, a->first, a->count, x.c))
-        return false;
-    n->shape = (Shape){ x.n, a->count, x.h, x.w };
-    return true;
-}
-
-static void slice_grad(Graph *g, Node *n, Node *dy)
-{
-    if (!gradient_wanted(g, n->in[0]))
-        return;
-    Node *dx = gradient_node(g, OP_EMBED, "dx", n, 1, &dy);
-    dx->attr.slice = (SliceAttr){ n->attr.slice.first, n->in[0]->shape.c };
-    graph_infer(g, dx);
-    gradient_add(g, n->in[0], dx);
-}
+static bool slice_infer(Graph *g, Node *n) { return runs_infer_slice(g, n, &channels); }
+static void slice_grad(Graph *g, Node *n, Node *dy) { runs_grad_slice(g, n, dy, &channels); }
 
 static void slice_print(const Node *n, FILE *out)
 {
@@ -111,15 +73,7 @@ const OpInfo op_slice = {
     .infer = slice_infer, .grad = slice_grad, .cost = no_cost, .print = slice_print,
 };
 
-static bool embed_infer(Graph *g, Node *n)
-{
-    Shape x = n->in[0]->shape;
-    const SliceAttr *a = &n->attr.slice;
-    if (!check_range(g, n, a->first, x.c, a->count))
-        return false;
-    n->shape = (Shape){ x.n, a->count, x.h, x.w };
-    return true;
-}
+static bool embed_infer(Graph *g, Node *n) { return runs_infer_embed(g, n, &channels); }
 
 static void embed_print(const Node *n, FILE *out)
 {
