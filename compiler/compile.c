@@ -33,23 +33,24 @@ static const Target *misuse(Compilation *c)
     return NULL;
 }
 
-// What is asked for wins over what the file says, a GPU named with its precision included; what a file
+// What is asked for wins over what the file says, a target named with its precision included; what a file
 // says is for GPUs and nothing to a CPU.
 static const Target *with_precision(Compilation *c, const CompileOptions *o, const Target *t)
 {
-    Element asked, own = t->matrix;
-    bool is_named = o->target && strstr(t->name, ":fp32"), is_bf16 = o->target && strstr(t->name, ":bf16");
-    const char *word = o->precision ? o->precision : is_named || is_bf16 ? NULL : c->recipe.train.precision;
+    bool is_named = o->target && (strstr(t->name, ":fp32") || strstr(t->name, ":bf16")
+                                  || (t->kind == TARGET_CPU && t->matrix != ELEMENT_FLOAT));
+    const char *of_file = is_named || t->kind == TARGET_CPU ? NULL : c->recipe.train.precision;
+    const char *word = o->precision ? o->precision : of_file;
     if (!word)
         return t;
+    Element asked;
     if (!target_precision(word, &asked)) {
         snprintf(c->err, sizeof c->err, "unknown precision '%.40s': fp32, tf32 or bf16", word);
         return misuse(c);
     }
-    if (t->kind == TARGET_CUDA && !((is_named || is_bf16) && asked != own))
-        return target_with(t, asked);
-    if (t->kind == TARGET_CPU && (!o->precision || asked == ELEMENT_FLOAT))
-        return t;
+    const Target *with = is_named && asked != t->matrix ? NULL : target_with(t, asked);
+    if (with)
+        return with;
     snprintf(c->err, sizeof c->err, "precision %.40s is not what %.40s computes in", word, t->name);
     return misuse(c);
 }
@@ -59,8 +60,9 @@ static const Target *find_target(Compilation *c, const CompileOptions *o)
     const Target *t = o->target ? target_find(o->target) : target_native();
     if (t)
         return with_precision(c, o, t);
-    snprintf(c->err, sizeof c->err, "unknown target '%s': cpu:avx512, avx2, sse2 or neon; cuda:sm_80, "
-             "sm_86, sm_89 or sm_90a, with :fp32 or :bf16 behind it if not tf32", o->target);
+    snprintf(c->err, sizeof c->err, "unknown target '%s': cpu:avx512, avx2, sse2 or neon, with :tf32 "
+             "behind it if not fp32; cuda:sm_80, sm_86, sm_89 or sm_90a, with :fp32 or :bf16 if not tf32",
+             o->target);
     return misuse(c);
 }
 

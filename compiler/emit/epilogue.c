@@ -219,6 +219,18 @@ static void print_lines(Emit *e, const Chain *chain, const char *lanes_of)
     }
 }
 
+// The end of the function: the last of `count` values, or v; `rounded` as r_round's name goes on.
+static void print_return(Emit *e, const char *rounded, int count)
+{
+    char value[HEAD_NAME] = "v";
+    if (count)
+        snprintf(value, sizeof value, "v%d", count);
+    if (*rounded)
+        fprintf(e->text, "    return r_round%s(%s);\n}\n", rounded, value);
+    else
+        fprintf(e->text, "    return %s;\n}\n", value);
+}
+
 bool head_epilogue(Emit *e, const Kern *k, Lanes lanes)
 {
     const Group *g = k->group;
@@ -235,10 +247,8 @@ bool head_epilogue(Emit *e, const Kern *k, Lanes lanes)
     print_store(e, &chain, chain.flow);
     print_lines(e, &chain, masks ? "LANES_OF" : NULL);
     head_line(e, out);
-    fprintf(e->text, "    return v");
-    if (chain.count)
-        fprintf(e->text, "%d", chain.count);
-    fprintf(e->text, ";\n}\n");
+    // The bodies of GPUs round where they store, those of CPUs store what they are given.
+    print_return(e, e->target->kind == TARGET_CPU ? head_store_suffix(&out->layout) : "", chain.count);
     return true;
 }
 
@@ -254,10 +264,6 @@ bool head_prologue(Emit *e, const Kern *k, Lanes lanes)
     head_function(e, "real", "PROLOGUE", arena_printf(e->arena, "void *const *t, %s", head_block_index(e)));
     print_lines(e, &chain, masks ? "LANES_IN" : NULL);
     head_line(e, last);
-    const char *rounded = head_store_suffix(&last->layout);
-    if (*rounded)
-        fprintf(e->text, "    return r_round%s(v%d);\n}\n", rounded, chain.count);
-    else
-        fprintf(e->text, "    return v%d;\n}\n", chain.count);
+    print_return(e, head_store_suffix(&last->layout), chain.count);
     return true;
 }

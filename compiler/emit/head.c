@@ -25,6 +25,8 @@ void head_unit(Emit *e)
         fprintf(e->text, "#define V %d    // floats a vector: %s\n", e->target->vector, e->target->name);
     head_body(e, "random.h");
     head_body(e, cuda ? "cuda/prelude.cu" : "cpu/prelude.h");
+    if (!cuda && e->target->matrix != ELEMENT_FLOAT)
+        head_body(e, "cpu/rounding.h");
 }
 
 // Titles hold names from the .net file: nothing of them may end a comment or continue its line.

@@ -15,16 +15,17 @@ typedef struct Target {
     bool        has_fma;       // CPU: a multiply-add is one instruction
     const char *flags;         // of the kernels' compiler, separated by single spaces
     int         compute;       // GPU: the compute capability, 80 for 8.0
-    Element     matrix;        // what contractions read: on CPUs floats
+    Element     matrix;        // what contractions read
 } Target;
 
 // The best one this machine's CPU runs, found at run time (CPUID), never at build time.
 const Target *target_native(void);
 // "avx2" and "cpu:avx2", "sm_80" and "cuda:sm_80" are the same; GPUs compute in tf32 unless the name
-// goes on ":fp32" or ":bf16". NULL: unknown.
+// goes on ":fp32" or ":bf16", CPUs in floats unless it goes on ":tf32" ("cpu:tf32": this machine's best):
+// they then round where GPUs do, which makes them a GPU's reference. NULL: unknown.
 const Target *target_find(const char *name);
 // "fp32", "tf32" or "bf16"; false: no such precision.
 bool target_precision(const char *word, Element *matrix);
-// The same GPU with another precision; NULL for CPUs, which have floats only.
-const Target *target_with(const Target *gpu, Element matrix);
+// The same machine with another precision; NULL: it has no such kernels.
+const Target *target_with(const Target *t, Element matrix);
 #endif

@@ -120,6 +120,16 @@ static Node *relayout(Plan *p, Node *value, const Layout *to, const Node *user)
     return n;
 }
 
+// `value` in layout `to` and its elements, moved before it is rounded where no kernel does both.
+static Node *rounded(Plan *p, Node *value, const Layout *to, const Node *user)
+{
+    Layout moved = *to;
+    moved.element = value->layout.element;
+    if (!p->layouts->moves_round && moved.element != to->element && !same_order(&value->layout, &moved))
+        value = relayout(p, value, &moved, user);
+    return relayout(p, value, to, user);
+}
+
 // Channels of every group are whole blocks, so that rotated and transposed weights can be blocked.
 static bool groups_are_blocks(const Node *n, const Node *weights, int vector)
 {
@@ -243,12 +253,13 @@ static bool is_parameter(const Node *n)
     return op_has(n->op, OP_TRANSFER) ? is_parameter(n->in[0]) : n->op == OP_PARAM;
 }
 
-// Tensor cores take rounded numbers. Values are rounded where they are made; in TF32 images and the
-// weights of fully connected layers by the kernel that reads them (docs/decisions.md).
+// Tensor cores take rounded numbers. Values are rounded where they are made; in TF32 GPUs round images and
+// the weights of fully connected layers in the kernel that reads them (docs/decisions.md).
 static Element wanted_element(const Plan *p, const Node *user, int i, const Node *value)
 {
     bool loop_rounds = value->op == OP_INPUT || (is_parameter(value) && rule_want(user, i) == WANT_DENSE);
-    if (!op_has(user->op, OP_CONTRACTION) || (loop_rounds && p->matrix == ELEMENT_TF32))
+    loop_rounds = loop_rounds && p->layouts->loop_rounds && p->matrix == ELEMENT_TF32;
+    if (!op_has(user->op, OP_CONTRACTION) || loop_rounds)
         return value->layout.element;
     return p->matrix;
 }
@@ -283,8 +294,11 @@ static Node *fit_input(Plan *p, Node *n, int i)
             to.pieces = value->layout.pieces;
         return same_order(&value->layout, &to) ? value : relayout(p, value, &to, n);
     }
-    if (want == WANT_FLIPPED && p->layouts->flips)
-        return flipped(p, n, value);
+    if (want == WANT_FLIPPED && p->layouts->flips) {
+        Layout to = value->layout;
+        to.element = p->matrix;
+        return flipped(p, n, to.element == value->layout.element ? value : relayout(p, value, &to, n));
+    }
     if (want == WANT_AS_PARAM)
         return same_order(&value->layout, &n->in[0]->layout)
                    ? value : relayout(p, value, &n->in[0]->layout, n);
@@ -296,7 +310,7 @@ static Node *fit_input(Plan *p, Node *n, int i)
     to.element = wanted_element(p, n, i, value);
     if (fits && to.element == value->layout.element)
         return value;
-    Node *copy = relayout(p, value, &to, n);
+    Node *copy = rounded(p, value, &to, n);
     if (fits && want == WANT_IMAGE)
         note_reader(p, copy, n);
     if (fits && value->op == OP_PARAM)               // element by element in the same places
@@ -382,14 +396,25 @@ static Pieces output_pieces(const Node *n)
     return kept ? x->layout.pieces : one_piece(n->shape.c);
 }
 
+// What all inputs are: values that are moved stay as they are.
+static Element inputs_element(const Node *n)
+{
+    for (int i = 1; i < n->inputs; i++)
+        if (n->in[i]->layout.element != n->in[0]->layout.element)
+            return ELEMENT_FLOAT;
+    return n->in[0]->layout.element;
+}
+
 // In bf16 everything between layers is stored so, for the sake of memory; in tf32 only what a
 // contraction reads is rounded.
 static Element made_element(const Plan *p, const Node *n)
 {
     Want want = op_rules[n->op].out;
     LayoutKind kind = want == WANT_SAME ? n->in[0]->layout.kind : p->layouts->kinds[want];
-    if (kind != LAYOUT_NHWC || op_rules[n->op].pattern == PATTERN_SOFTMAX)
+    if (kind == LAYOUT_PLAIN || op_rules[n->op].pattern == PATTERN_SOFTMAX)
         return ELEMENT_FLOAT;
+    if (!p->layouts->moves_round && op_rules[n->op].pattern == PATTERN_RELAYOUT)
+        return inputs_element(n);
     return p->matrix == ELEMENT_BF16 || p->feeds[n->id] ? p->matrix : ELEMENT_FLOAT;
 }
 

@@ -59,6 +59,8 @@ extern const Rule op_rules[OP_COUNT];
 typedef struct {
     LayoutKind kinds[WANTS];       // LAYOUT_NONE: decided by the value or the weights' reader
     bool       flips;              // input gradients read rotated, transposed weights
+    bool       loop_rounds;        // contractions round images and dense weights where they read them
+    bool       moves_round;        // kernels that move values round what they store, too
     bool       sums_rows;          // weight gradients add up the bias's gradient on their way
 } TargetLayouts;
 extern const TargetLayouts target_layouts[TARGET_KINDS];

@@ -21,17 +21,24 @@ static bool fail(char *err, const char *what, const char *detail)
     return false;
 }
 
+// True if `target` is made of instructions of `isa`, whatever it computes in: "cpu:avx2:tf32" of "cpu:avx2".
+static bool is_of(const char *target, const char *isa)
+{
+    size_t length = strlen(isa);
+    return !strncmp(target, isa, length) && (!target[length] || target[length] == ':');
+}
+
 bool cpu_runs_target(const char *target)
 {
 #if defined(__x86_64__)
-    if (!strcmp(target, "cpu:avx512"))
+    if (is_of(target, "cpu:avx512"))
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
             && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-    if (!strcmp(target, "cpu:avx2"))
+    if (is_of(target, "cpu:avx2"))
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    return !strcmp(target, "cpu:sse2");
+    return is_of(target, "cpu:sse2");
 #else
-    return !strcmp(target, "cpu:neon");
+    return is_of(target, "cpu:neon");
 #endif
 }
 

@@ -127,13 +127,13 @@ static void compare(KernelUnitCase *u, const KernelCase *c, const Node *n, const
                     const double *want)
 {
     int64_t count = shape_count(n->shape);
-    double most = 0;
+    double most = 0, rounding = n->layout.element == ELEMENT_TF32 ? 1.01 * 0x1p-11 : 0;
     for (int64_t i = 0; i < count; i++)
         most = fmax(most, fabs(want[i]));
     float *dense = ARENA_ARRAY(u->arena, float, count);
     layout_gather(&n->layout, n->shape, stored, dense);
     for (int64_t i = 0; i < count; i++)
-        if (!(fabs((double)dense[i] - want[i]) <= 1e-5 * most + 1e-12))
+        if (!(fabs((double)dense[i] - want[i]) <= rounding * fabs(want[i]) + 1e-5 * most + 1e-12))
             fail_msg("%s, %s by %s (%s): element %lld of '%s' is %g, not %g", u->target->name,
                      c->kern.title, c->body, c->kern.symbol, (long long)i, n->name, (double)dense[i],
                      want[i]);

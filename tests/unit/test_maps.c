@@ -76,6 +76,14 @@ static void test_fused(void **state)
     case_on_every_target(run_fused, false);
 }
 
+// Targets that round run the same bodies, and one that does nothing else.
+static void test_rounded(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < NETS; i += UNIT_NETS)
+        run_unit(target_with(target_native(), ELEMENT_TF32), map_net, i, true);
+}
+
 static void test_unfused(void **state)
 {
     (void)state;
@@ -181,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loss_edges), cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_rounded),
         cmocka_unit_test(test_unfused), cmocka_unit_test(test_pieces_of_gradients),
         cmocka_unit_test(test_runs_of_images),
         cmocka_unit_test(test_reach),

@@ -45,6 +45,7 @@ void contraction_open(Emit *e, Kern *k, const char *item)
 bool contraction_epilogue(Emit *e, Kern *k, Lanes lanes)
 {
     const Group *g = k->group;
-    head_constant(e, "HAS_EPILOGUE", g->epilogue_count > 0 || g->output_count > 1);
+    bool rounds = *head_store_suffix(&group_result(g)->layout);
+    head_constant(e, "HAS_EPILOGUE", g->epilogue_count > 0 || g->output_count > 1 || rounds);
     return head_epilogue(e, k, lanes);
 }

@@ -64,6 +64,15 @@ static void print_tops(Emit *e, const Kern *k)
     fputc('\n', e->text);
 }
 
+// The kernel is the body above and what rounds its gradient.
+static bool round_gradient(Emit *e, const Kern *k, const Node *gradient)
+{
+    head_define(e, "EXACT", "%s_exact", k->symbol);
+    head_define(e, "KERNEL", "%s", k->symbol);
+    head_address(e, "AT_GRADIENT", gradient);
+    return head_body(e, "cpu/loss_round.c");
+}
+
 bool loss_emit(Emit *e, Kern *k)
 {
     const Group *g = k->group;
@@ -75,6 +84,9 @@ bool loss_emit(Emit *e, Kern *k)
     map_items(k, z);
     k->reason = "all in the first cache";
     head_open(e, k, "one image");
+    bool rounds = gradient && *head_store_suffix(&gradient->layout);
+    if (rounds)
+        head_define(e, "KERNEL", "%s_exact", k->symbol);
     head_constant(e, "N", z->shape.n);
     head_constant(e, "BLOCKS", layout_rows(&z->layout, z->shape));
     head_constant(e, "CLASSES", z->shape.c);
@@ -93,5 +105,5 @@ bool loss_emit(Emit *e, Kern *k)
         head_element(e, "ELEMENT_GRADIENT", gradient);
     }
     print_tops(e, k);
-    return head_body(e, "cpu/loss.c");
+    return head_body(e, "cpu/loss.c") && (!rounds || round_gradient(e, k, gradient));
 }

@@ -17,6 +17,16 @@ static int64_t item_count(const Node *n)
     return layout_is_weights(l) ? layout_blocks(&l->pieces_out, n->shape.n, l->vector) : n->shape.n;
 }
 
+// Values in the order that they are wanted in, rounded by an epilogue that does nothing else.
+bool relayout_round_takes(const Emit *e, const Group *g)
+{
+    (void)e;
+    const Layout *x = &g->root->in[0]->layout, *y = &g->root->layout;
+    return g->root->op == OP_RELAYOUT && y->element == ELEMENT_TF32 && x->element == ELEMENT_FLOAT;
+}
+
+bool relayout_round_emit(Emit *e, Kern *k) { return pointwise_emit(e, k); }
+
 bool pointwise_emit(Emit *e, Kern *k)
 {
     const Group *g = k->group;
