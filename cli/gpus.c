@@ -106,7 +106,7 @@ int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target
     return code;
 }
 
-int gpus_end(const RunOptions *o, int code)
+int gpus_reports(const RunOptions *o)
 {
     const char *path = getenv("CLEAVE_CUDA_LIB");
     void *at = o->virtual_gpus && path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : NULL;
@@ -114,9 +114,15 @@ int gpus_end(const RunOptions *o, int code)
     void *symbol = at ? dlsym(at, "cleave_vgpu_reports") : NULL;
     memcpy(&count, &symbol, sizeof symbol);
     int reports = count ? count() : 0;
-    if (o->virtual_gpus && o->check)
-        fprintf(stderr, "cleave: the virtual GPUs reported %d fault%s\n", reports, reports == 1 ? "" : "s");
     if (at)
         dlclose(at);
+    return reports;
+}
+
+int gpus_end(const RunOptions *o, int code)
+{
+    int reports = gpus_reports(o);
+    if (o->virtual_gpus && o->check)
+        fprintf(stderr, "cleave: the virtual GPUs reported %d fault%s\n", reports, reports == 1 ? "" : "s");
     return reports && code == EXIT_OK ? EXIT_RUN : code;
 }

@@ -9,6 +9,8 @@ enum { GPUS_TARGET = 32 };
 // *target is what to compile for, which may lie in `room`; NULL: this machine's CPU. Prints what is wrong;
 // EXIT_OK or the verb's exit code.
 int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target);
+// How many faults the virtual GPUs have reported so far.
+int gpus_reports(const RunOptions *o);
 // The exit code of a verb that ran: what the virtual GPUs found makes it EXIT_RUN, and says so.
 int gpus_end(const RunOptions *o, int code);
 #endif

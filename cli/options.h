@@ -35,7 +35,7 @@ typedef struct {
 #define WITH_NET(v)     { "net", OPTION_TEXT, v, "NAME", "which net of the file", \
                           "the one that `train` names" }
 #define WITH_TARGET(v)  { "target", OPTION_TEXT, v, "TARGET", \
-                          "cpu:sse2|avx2|avx512|neon, cuda[:sm_80|86|89|90a][:fp32|bf16]", \
+                          "cpu:sse2|avx2|avx512|neon[:tf32], cuda[:sm_80|86|89|90a][:fp32|bf16]", \
                           "this machine's best" }
 #define WITH_PRECISION(v) { "precision", OPTION_TEXT, v, "WORD", \
                           "what GPUs multiply in: fp32, tf32 or bf16", \
