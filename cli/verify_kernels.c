@@ -238,7 +238,9 @@ static bool judge_update(Case *c, const Node *sgd)
         v[i] = MOMENTUM * before[i] - DECAY * LR * w[i] - LR * g[i];
         next[i] = w[i] + v[i];
     }
-    return part && judge(c, part->velocity, v, 0) && judge(c, part->tensor, next, 0);
+    int copy = param->rounded ? find_tensor(c->side.c.program, param->rounded) : -1;
+    return part && judge(c, part->velocity, v, 0) && judge(c, part->tensor, next, 0)
+        && (copy < 0 || judge(c, copy, next, 0));
 }
 
 // What tensor cores read: floats are rounded in the loop.
@@ -264,7 +266,8 @@ static void compute(Case *c, const Group *g)
     for (int i = 0; i < g->count; i++) {
         const Node *n = g->nodes[i];
         evaluator_compute(e, n);
-        for (int64_t k = 0; k < count_of(n) && i == g->prologue_count - 1; k++)
+        bool rounds = i == g->prologue_count - 1 || node_is_rounded(n);
+        for (int64_t k = 0; k < count_of(n) && rounds; k++)
             e->value[n->id][k] = verify_rounded(e->value[n->id][k], n->layout.element);
     }
     for (int i = 0; i < 2 && in_loop; i++)
@@ -276,7 +279,8 @@ static bool judge_group(Case *c, const Group *g)
     Evaluator *e = c->evaluator;
     for (int i = 0; i < g->input_count; i++) {
         const Node *n = g->inputs[i];
-        int tensor = n->op == OP_PARAM || n->op == OP_LABEL ? -1 : find_tensor(c->side.c.program, n);
+        bool is_kept = n->op == OP_PARAM || n->op == OP_LABEL || node_is_rounded(n);   // changed since
+        int tensor = is_kept ? -1 : find_tensor(c->side.c.program, n);
         if (tensor >= 0 && !read_tensor(c, tensor, e->value[n->id]))
             return false;
     }
@@ -286,7 +290,7 @@ static bool judge_group(Case *c, const Group *g)
         good = !op_has(g->nodes[i]->op, OP_UPDATE) || judge_update(c, g->nodes[i]);
     for (int i = 0; i < g->output_count && good; i++) {
         const Node *n = g->outputs[i];
-        int tensor = find_tensor(c->side.c.program, n);
+        int tensor = node_is_rounded(n) ? -1 : find_tensor(c->side.c.program, n);
         double least = g->pattern != PATTERN_LOSS ? 0 : n->shape.c == 1 ? 1 : 1.0 / (double)n->shape.n;
         good = tensor < 0 || judge(c, tensor, e->value[n->id], least);
     }

@@ -313,7 +313,8 @@ static Node *fit_input(Plan *p, Node *n, int i)
     Node *copy = rounded(p, value, &to, n);
     if (fits && want == WANT_IMAGE)
         note_reader(p, copy, n);
-    if (fits && value->op == OP_PARAM)               // element by element in the same places
+    // Element by element in the same places.
+    if (fits && value->op == OP_PARAM && p->layouts->updates_round)
         value->rounded = copy;
     return copy;
 }

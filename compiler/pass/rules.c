@@ -65,7 +65,8 @@ const TargetLayouts target_layouts[TARGET_KINDS] = {
                    [WANT_CHANNELS] = LAYOUT_BLOCKED, [WANT_PLAIN] = LAYOUT_PLAIN,
                    [WANT_ANY] = LAYOUT_BLOCKED, [WANT_SAME] = LAYOUT_BLOCKED,
                    [WANT_AS_PARAM] = LAYOUT_BLOCKED },
-        .flips = true, .loop_rounds = false, .moves_round = false, .sums_rows = false },
+        .flips = true, .loop_rounds = false, .moves_round = false,
+        .updates_round = false, .sums_rows = false },
     [TARGET_CUDA] = {
         .kinds = { [WANT_MAP] = LAYOUT_NHWC, [WANT_IMAGE] = LAYOUT_NHWC,
                    [WANT_MAP_OR_PANEL] = LAYOUT_NHWC, [WANT_PANEL] = LAYOUT_NHWC,
@@ -74,7 +75,8 @@ const TargetLayouts target_layouts[TARGET_KINDS] = {
                    [WANT_CHANNELS] = LAYOUT_NHWC, [WANT_PLAIN] = LAYOUT_PLAIN,
                    [WANT_ANY] = LAYOUT_NHWC, [WANT_SAME] = LAYOUT_NHWC,
                    [WANT_AS_PARAM] = LAYOUT_NHWC },
-        .flips = false, .loop_rounds = true, .moves_round = true, .sums_rows = true },
+        .flips = false, .loop_rounds = true, .moves_round = true,
+        .updates_round = true, .sums_rows = true },
 };
 
 enum { ON_CUDA = 1 << TARGET_CUDA, ON_ALL = 1 << TARGET_CPU | ON_CUDA };

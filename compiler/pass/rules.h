@@ -60,6 +60,7 @@ typedef struct {
     LayoutKind kinds[WANTS];       // LAYOUT_NONE: decided by the value or the weights' reader
     bool       flips;              // input gradients read rotated, transposed weights
     bool       loop_rounds;        // contractions round images and dense weights where they read them
+    bool       updates_round;      // updates write the rounded copies of weights, too
     bool       moves_round;        // kernels that move values round what they store, too
     bool       sums_rows;          // weight gradients add up the bias's gradient on their way
 } TargetLayouts;
