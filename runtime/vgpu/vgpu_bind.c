@@ -105,8 +105,6 @@ static void note_grain(Kernel *k, const Insn *i)
     bool shared = i->space == SPACE_SHARED, generic = i->space == SPACE_GENERIC;
     if ((shared || generic) && i->width < k->shared_grain)
         k->shared_grain = i->width;
-    if ((!shared || generic) && i->width < k->global_grain)
-        k->global_grain = i->width;
 }
 
 // The element type, which stands last.

@@ -2,23 +2,23 @@
 #include "runtime/vgpu/vgpu_cells.h"
 #include <sys/mman.h>
 
-static size_t bytes_of(size_t cells)
+void *vgpu_map(size_t bytes)
 {
-    return (cells / GROUP_CELLS + 1) * sizeof(CellGroup);
-}
-
-CellGroup *vgpu_cells_open(size_t cells)
-{
-    void *at = mmap(NULL, bytes_of(cells), PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
         return NULL;
-    madvise(at, bytes_of(cells), MADV_HUGEPAGE);               // page by page it takes longer than the checks
+    madvise(at, bytes, MADV_HUGEPAGE);                         // page by page it takes longer than the checks
     return at;
 }
 
-void vgpu_cells_close(CellGroup *groups, size_t cells)
+void vgpu_unmap(void *at, size_t bytes)
 {
-    if (groups)
-        munmap(groups, bytes_of(cells));
+    if (at)
+        munmap(at, bytes);
 }
+
+static size_t bytes_of(size_t cells) { return (cells / GROUP_CELLS + 1) * sizeof(CellGroup); }
+
+CellGroup *vgpu_cells_open(size_t cells) { return vgpu_map(bytes_of(cells)); }
+
+void vgpu_cells_close(CellGroup *groups, size_t cells) { vgpu_unmap(groups, bytes_of(cells)); }

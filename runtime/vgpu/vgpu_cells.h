@@ -31,6 +31,19 @@ typedef struct {
     uint32_t writers[GROUP_CELLS], written_by[GROUP_CELLS];
 } CellGroup;
 
+// Global memory has pages of cells, each as fine as the accesses to it were: most pages have cells of words.
+enum { PAGE_BITS = 16, PAGE_BYTES = 1 << PAGE_BITS, WORD_BITS = 2 };
+
+typedef struct {
+    CellGroup *groups;                 // the first one: of the cell at the page's first address
+    unsigned   grain_bits;             // bytes of a cell: 1 << grain_bits
+} CellPage;
+
+// Bytes, all 0, that are not taken from the machine before they are used, in large pages if there are many.
+// NULL: there is no memory.
+void *vgpu_map(size_t bytes);
+void  vgpu_unmap(void *at, size_t bytes);                // NULL is allowed
+
 // So many cells of which nothing is known; memory is taken where they are used. NULL: there is none.
 CellGroup *vgpu_cells_open(size_t cells);
 void       vgpu_cells_close(CellGroup *groups, size_t cells);              // NULL is allowed

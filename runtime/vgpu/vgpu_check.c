@@ -96,13 +96,15 @@ static uint8_t *locate_global(Warp *w, const Insn *i, int lane, uint64_t at, uns
     if (vgpu_memory_holds(m, at, bytes, hint)) {
         if (!launch->how->check)
             return host;
-        unsigned grain = launch->kernel->global_grain;
         Accessed what = { .first = launch->first_epoch, .order = vgpu_memory_order(m) };
-        what.groups = vgpu_memory_cells(m, *hint, at, &grain, &what.cell);
-        what.count = (int)(bytes / grain);
+        const CellPage *page = vgpu_memory_page(m, *hint, at, bytes);
         what.name = vgpu_memory_name(m, *hint, at, &what.at);
-        if (what.groups)
+        if (page) {
+            what.groups = page->groups;
+            what.cell = at % PAGE_BYTES >> page->grain_bits;
+            what.count = (int)(bytes >> page->grain_bits);
             vgpu_race(w, i, lane, &what, access);
+        }
         check_known(w, i, lane, vgpu_memory_unknown(m, *hint, at), bytes, access, &what);
         return host;
     }

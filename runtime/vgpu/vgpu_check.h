@@ -43,12 +43,10 @@ bool vgpu_memory_holds(const VgpuMemory *m, uint64_t at, uint64_t bytes, int *hi
 void vgpu_memory_bounds(const VgpuMemory *m, uint64_t *first, uint64_t *limit);
 // Of the bytes from an address on: has it no value? NULL: all of the allocation has.
 bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at);
-// The cells of allocation `index`, one for `grain` bytes or, if those of some access before were fewer, for
-// those, and which of them an address has; NULL: no memory for them.
-CellGroup *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain, size_t *cell);
-// All that a launch may touch around an address, with cells of `grain` bytes or fewer. False: not so many
-// bytes there, or no memory for cells.
-bool vgpu_memory_window(VgpuMemory *m, uint64_t at, uint64_t bytes, unsigned grain, Window *to);
+// The cells around an address within allocation `index`, each of `bytes` bytes or fewer; NULL: no memory.
+const CellPage *vgpu_memory_page(VgpuMemory *m, int index, uint64_t at, unsigned bytes);
+// All that a launch may touch around an address. False: not so many bytes there, or no memory for cells.
+bool vgpu_memory_window(VgpuMemory *m, uint64_t at, uint64_t bytes, Window *to);
 struct VgpuRegions *vgpu_memory_regions(const VgpuMemory *m);            // NULL: there are none
 VgpuOrder *vgpu_memory_order(const VgpuMemory *m);       // NULL: there is none
 // Its name, and where in it an address is.

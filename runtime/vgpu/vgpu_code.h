@@ -104,7 +104,7 @@ typedef struct {
     int      param_count, param_capacity;
     unsigned param_bytes, shared_bytes, local_bytes;
     unsigned max_threads;
-    unsigned shared_grain, global_grain;       // bytes of the narrowest element that is accessed, at most 4
+    unsigned shared_grain;             // bytes of the narrowest element that is accessed, at most 4
 } Kernel;
 
 // A .global or .const variable of the module.

@@ -8,8 +8,8 @@
 typedef struct {
     uint64_t at, size;
     char    *name;
-    CellGroup *cells;                  // one each `grain` bytes; NULL: not needed yet
-    unsigned grain;
+    CellPage *pages;                   // NULL: not needed yet
+    CellGroup *words;                  // what pages have whose cells are words
     int      owner;                    // the device that has it
     bool    *unknown;                  // of each byte: there is no value; NULL: all have one
 } Allocation;
@@ -31,17 +31,28 @@ VgpuMemory *vgpu_memory_open(void)
     return m;
 }
 
+static size_t page_of(uint64_t at) { return at >> PAGE_BITS; }
+
+static size_t page_count(const Allocation *a) { return page_of(a->at + a->size) - page_of(a->at) + 1; }
+
+static size_t cells_of_page(unsigned grain_bits) { return (size_t)PAGE_BYTES >> grain_bits; }
+
 static void forget_cells(Allocation *a)
 {
-    vgpu_cells_close(a->cells, a->cells ? a->size / a->grain : 0);
-    a->cells = NULL;
+    for (size_t k = 0; a->pages && k < page_count(a); k++)
+        if (a->pages[k].grain_bits < WORD_BITS)
+            vgpu_cells_close(a->pages[k].groups, cells_of_page(a->pages[k].grain_bits));
+    vgpu_cells_close(a->words, page_count(a) * cells_of_page(WORD_BITS));
+    free(a->pages);
+    a->pages = NULL;
+    a->words = NULL;
 }
 
 static void close_allocation(Allocation *a)
 {
     forget_cells(a);
     free(a->name);
-    free(a->unknown);
+    vgpu_unmap(a->unknown, a->size + 1);
 }
 
 void vgpu_memory_close(VgpuMemory *m)
@@ -168,7 +179,7 @@ bool vgpu_memory_forget(VgpuMemory *m, const void *at, size_t bytes)
         return false;
     Allocation *a = &m->list[i];
     if (!a->unknown)
-        a->unknown = calloc(a->size + 1, 1);
+        a->unknown = vgpu_map(a->size + 1);
     if (a->unknown)
         memset(a->unknown + ((uint64_t)(uintptr_t)at - a->at), true, bytes);
     return a->unknown != NULL;
@@ -189,48 +200,58 @@ bool *vgpu_memory_unknown(VgpuMemory *m, int index, uint64_t at)
     return a->unknown ? a->unknown + (at - a->at) : NULL;
 }
 
-// Makes two cells, or four, of each: what was known of it is known of its parts.
-static void refine(Allocation *a, unsigned grain)
+static bool open_cells(Allocation *a)
 {
-    size_t count = a->size / a->grain, parts = a->grain / grain;
-    CellGroup *finer = vgpu_cells_open(a->size / grain);
-    for (size_t i = 0; finer && i < count; i++) {
-        Cell c = cell_get(a->cells, i);
-        for (size_t k = 0; k < parts && (c.write.epoch || c.read.epoch); k++)
-            cell_set(finer, i * parts + k, c);
+    size_t count = page_count(a);
+    a->pages = calloc(count, sizeof *a->pages);
+    a->words = vgpu_cells_open(count * cells_of_page(WORD_BITS));
+    if (!a->pages || !a->words) {
+        forget_cells(a);
+        return false;
     }
-    forget_cells(a);
-    a->cells = finer;
-    a->grain = grain;
+    for (size_t k = 0; k < count; k++)
+        a->pages[k] = (CellPage){ a->words + k * cells_of_page(WORD_BITS) / GROUP_CELLS, WORD_BITS };
+    return true;
 }
 
-CellGroup *vgpu_memory_cells(VgpuMemory *m, int index, uint64_t at, unsigned *grain, size_t *cell)
+// Makes two cells, or four, of each: what was known of it is known of its parts. False: no memory.
+static bool refine(CellPage *page, unsigned grain_bits)
+{
+    size_t parts = (size_t)1 << (page->grain_bits - grain_bits);
+    CellGroup *finer = vgpu_cells_open(cells_of_page(grain_bits));
+    for (size_t i = 0; finer && i < cells_of_page(page->grain_bits); i++)
+        for (size_t k = 0; k < parts; k++)
+            cell_set(finer, i * parts + k, cell_get(page->groups, i));
+    if (finer && page->grain_bits < WORD_BITS)
+        vgpu_cells_close(page->groups, cells_of_page(page->grain_bits));
+    if (finer)
+        *page = (CellPage){ finer, grain_bits };
+    return finer;
+}
+
+const CellPage *vgpu_memory_page(VgpuMemory *m, int index, uint64_t at, unsigned bytes)
 {
     Allocation *a = &m->list[index];
-    if (!a->cells) {
-        a->grain = *grain;
-        a->cells = vgpu_cells_open(a->size / *grain);
-    } else if (a->grain > *grain) {
-        refine(a, *grain);
-    }
-    *grain = a->grain;
-    *cell = (at - a->at) / a->grain;
-    return a->cells;
+    if (!a->pages && !open_cells(a))
+        return NULL;
+    CellPage *page = &a->pages[page_of(at) - page_of(a->at)];
+    unsigned grain_bits = (unsigned)__builtin_ctz(bytes);
+    return page->grain_bits <= grain_bits || refine(page, grain_bits) ? page : NULL;
 }
 
-bool vgpu_memory_window(VgpuMemory *m, uint64_t at, uint64_t bytes, unsigned grain, Window *to)
+bool vgpu_memory_window(VgpuMemory *m, uint64_t at, uint64_t bytes, Window *to)
 {
     int index = 0;
-    size_t cell;
     if (!vgpu_memory_holds(m, at, bytes, &index))
         return false;
-    const Allocation *a = &m->list[index];
-    *to = (Window){ .first = a->at, .size = a->size, .base = a->at, .unknown = a->unknown };
+    Allocation *a = &m->list[index];
+    if (!a->pages && !open_cells(a))
+        return false;
+    *to = (Window){ .first = a->at, .size = a->size, .base = a->at, .unknown = a->unknown,
+                    .pages = a->pages };
     if (vgpu_regions_apply(m->regions, a->at, a->size))
         vgpu_regions_part(m->regions, at, bytes, &to->first, &to->size);
-    to->groups = vgpu_memory_cells(m, index, at, &grain, &cell);
-    to->grain_bits = (unsigned)__builtin_ctz(grain);
-    return to->groups != NULL;
+    return true;
 }
 
 const char *vgpu_memory_name(const VgpuMemory *m, int index, uint64_t at, uint64_t *offset)

@@ -143,7 +143,7 @@ static void open_kernel(Parser *p, const char *name)
 {
     Kernel new = { .name = arena_copy(&p->m->arena, name, strcspn(name, " \t\r\n({")), .predicate_count = 1,
                    .shared_bytes = p->shared_bytes, .max_threads = 1024,
-                   .shared_grain = 4, .global_grain = 4 };
+                   .shared_grain = 4 };
     for (int s = 0; s < SPECIALS; s++)
         new.special[s] = NO_OPERAND;
     ARENA_PUSH(&p->m->arena, p->m->kernels, p->m->kernel_count, p->m->kernel_capacity, new);

@@ -63,19 +63,34 @@ static bool touch_group(const Touch *t, CellGroup *g, uint32_t epoch, uint32_t s
     return true;
 }
 
-static void touch_cells(const Touch *t, CellGroup *groups, size_t first, size_t count, unsigned grain,
-                        uint32_t epoch)
+// The cells of a part of a page. True: some race.
+static bool touch_cells(const Touch *t, const CellPage *page, uint64_t at, size_t bytes, uint32_t epoch,
+                        bool told)
 {
     uint32_t settled = vgpu_order_settled(vgpu_memory_order(t->m));
-    bool told = false;
+    size_t first = at % PAGE_BYTES >> page->grain_bits, count = bytes >> page->grain_bits;
     for (size_t k = 0; k < count;) {
         bool whole = (first + k) % GROUP_CELLS == 0 && count - k >= GROUP_CELLS;
-        if (whole && touch_group(t, &groups[(first + k) / GROUP_CELLS], epoch, settled)) {
+        if (whole && touch_group(t, &page->groups[(first + k) / GROUP_CELLS], epoch, settled)) {
             k += GROUP_CELLS;
             continue;
         }
-        told |= touch_cell(t, groups, first + k, epoch, k * grain, told);
+        told |= touch_cell(t, page->groups, first + k, epoch, at - t->at + (k << page->grain_bits), told);
         k++;
+    }
+    return told;
+}
+
+static void touch_pages(const Touch *t, size_t bytes, uint32_t epoch)
+{
+    bool told = false;
+    for (uint64_t at = t->at, end = t->at + bytes; at < end;) {
+        uint64_t next = (at / PAGE_BYTES + 1) * PAGE_BYTES, part = (next < end ? next : end) - at;
+        unsigned odd = (unsigned)(at | part) & 3;             // cells are of words if they can be
+        const CellPage *page = vgpu_memory_page(t->m, t->index, at, odd ? odd & -odd : 4);
+        if (page)
+            told = touch_cells(t, page, at, part, epoch, told);
+        at += part;
     }
 }
 
@@ -97,12 +112,8 @@ bool vgpu_memory_touch(VgpuMemory *m, const void *at, size_t bytes, bool write, 
     if (!find(m, at, bytes, r, &t.index))
         return false;
     uint32_t epoch = vgpu_memory_begin_epochs(m);
-    bool odd = (t.at | bytes) & 3;                            // cells are of words if they can be
-    unsigned grain = odd ? (t.at | bytes) & 1 ? 1 : 2 : 4;
-    size_t first;
-    CellGroup *cells = vgpu_memory_cells(m, t.index, t.at, &grain, &first);
-    if (cells && vgpu_memory_order(m))
-        touch_cells(&t, cells, first, bytes / grain, grain, epoch);
+    if (vgpu_memory_order(m))
+        touch_pages(&t, bytes, epoch);
     vgpu_memory_end_epochs(m, epoch);
     if (write)
         vgpu_memory_know(m, at, bytes);

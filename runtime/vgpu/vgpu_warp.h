@@ -28,10 +28,9 @@ typedef struct {
 // A part of memory that a launch may touch all of, and what is known of it.
 typedef struct {
     uint64_t   first, size;            // 0: none
-    uint64_t   base;                   // what cells and `unknown` begin with
-    CellGroup *groups;
+    uint64_t   base;                   // what `unknown` begins with
     bool      *unknown;                // of each byte: it has no value; NULL: all have
-    unsigned   grain_bits;             // bytes of a cell: 1 << grain_bits
+    CellPage  *pages;                  // [0]: the one that `base` is in
     // Epochs of operations that the launch follows, as they were met last: in writes, in reads.
     uint32_t   done_first[2], done_count[2];
 } Window;

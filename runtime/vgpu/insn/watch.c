@@ -15,7 +15,7 @@ typedef struct {
     const Warp *w;
     Window     *window;                // NULL: shared memory
     CellGroup  *groups;
-    u64         base;                  // the address of the first cell
+    u64         base;                  // the address of the first one
     unsigned    grain_bits;
     u32         safe;                  // all follows epochs before it
     u32         first, begin, now;     // epochs: the launch's first (shared: the block's), the block's first
@@ -240,7 +240,14 @@ static int watch_shared(Scene *s, const Run *r, Access access)
 
 static int watch_global(Scene *s, const Run *r, Access access)
 {
-    u8 *unknown = s->window->unknown ? (u8 *)s->window->unknown + (r->at - s->base) : NULL;
+    const Window *v = s->window;
+    const CellPage *page = &v->pages[(r->at >> PAGE_BITS) - (v->base >> PAGE_BITS)];
+    u8 *unknown = v->unknown ? (u8 *)v->unknown + (r->at - v->base) : NULL;
+    if (r->bytes >> page->grain_bits == 0)
+        return 0;                                             // finer cells are needed
+    s->groups = page->groups;
+    s->base = r->at & ~(u64)(PAGE_BYTES - 1);
+    s->grain_bits = page->grain_bits;
     if (unknown && access == ACCESS_READ && !all_states(unknown, r, 0, 0xff))
         return 0;
     int lanes = watch_cells(s, r, access);
@@ -261,6 +268,8 @@ static inline Run next_run(uint32_t mask, const u64 at[LANES], unsigned bytes, u
     Run r = { .lane = lane, .same = dense == 1 && equal > 1, .at = at[lane], .bytes = bytes };
     r.lanes = r.same ? equal : dense;
     r.lanes = r.lanes < lanes ? r.lanes : lanes;
+    int room = (int)((PAGE_BYTES - r.at % PAGE_BYTES) / bytes);        // a run stays within a page
+    r.lanes = r.same || r.lanes < room ? r.lanes : room;
     r.same = r.same && r.lanes > 1;
     return r;
 }
@@ -306,13 +315,10 @@ static bool show_global(Scene *s, Block *b, u64 at, unsigned bytes)
     const Launch *launch = b->launch;
     Window *v = &b->windows[s->insn % WINDOWS];
     bool holds = at - v->first < v->size && v->size - (at - v->first) >= bytes;
-    if (!holds && !vgpu_memory_window(launch->how->memory, at, bytes, launch->kernel->global_grain, v))
+    if (!holds && !vgpu_memory_window(launch->how->memory, at, bytes, v))
         return false;
     s->order = vgpu_memory_order(launch->how->memory);
     s->window = v;
-    s->groups = v->groups;
-    s->base = v->base;
-    s->grain_bits = v->grain_bits;
     s->first = launch->first_epoch;
     s->safe = s->order ? vgpu_order_settled(s->order) : s->first;
     s->safe += s->safe == 0;                                  // epoch 0 is none
