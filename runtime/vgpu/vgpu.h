@@ -107,6 +107,64 @@ void vgpu_report_add(VgpuReports *r, const VgpuReport *report);          // join
 // One line, beginning with "vgpu: " and the fault's name, without the end of line.
 void vgpu_report_format(const VgpuReport *r, char to[VGPU_ERROR]);
 
+// --- counters: what launches did, instruction by instruction -----------------------------------------
+
+typedef enum {
+    VGPU_TENSOR,                       // products of matrices
+    VGPU_FLOAT, VGPU_SPECIAL,          // special: division, roots, exponentials
+    VGPU_INTEGER,                      // and bits
+    VGPU_CONVERT,
+    VGPU_COMPARE,                      // and select
+    VGPU_MOVE,
+    VGPU_LANES,                        // shuffles, votes
+    VGPU_GLOBAL, VGPU_SHARED, VGPU_LOCAL,      // loads and stores; those of generic addresses are global
+    VGPU_CONSTANT,                     // constants and parameters
+    VGPU_ATOMIC,
+    VGPU_COPY,                         // cp.async
+    VGPU_CONTROL,                      // branches, barriers, fences
+    VGPU_CLASSES
+} VgpuClass;
+
+const char *vgpu_class_name(VgpuClass c);                // "tensor"
+
+// Of one memory. Transfers: 32-byte sectors of global and local memory; wavefronts of shared memory, which
+// moves at most 128 bytes, 4 of each bank, at a time. Ideal: the fewest that could hold the same bytes.
+typedef struct {
+    uint64_t requests;                 // warp instructions with a lane that touched it
+    uint64_t transfers, ideal;
+    uint64_t read, written;            // bytes, of all lanes; what is updated atomically is both
+} VgpuTraffic;
+
+typedef struct {
+    uint64_t    executions, lanes;     // warp instructions issued; lanes that did them
+    uint64_t    flops;                 // an addition or a product is one, fused ones are two
+    VgpuTraffic global, shared, local;
+} VgpuCount;
+
+typedef struct {
+    const char *file;                  // as in VgpuReport
+    int         line;
+    const char *inlined_file;
+    int         inlined_line;
+    char        ptx[100];
+    VgpuClass   class;
+    VgpuCount   count;
+} VgpuCounter;
+
+typedef struct {                       // begins as { 0 }; launches of one kernel are added up
+    const char  *kernel;               // a name that lives as long as the module, as the files'
+    VgpuCounter *list;                 // one for each instruction, in the order in which they are laid out
+    int          count;
+    uint64_t     launches;
+} VgpuCounters;
+
+void      vgpu_counters_close(VgpuCounters *c);
+// Of all instructions of a class; VGPU_CLASSES: of all.
+VgpuCount vgpu_counters_sum(const VgpuCounters *c, VgpuClass class);
+void      vgpu_count_add(VgpuCount *to, const VgpuCount *from);
+
+// --- launches ----------------------------------------------------------------------------------------
+
 typedef struct {
     unsigned           grid[3], block[3];
     unsigned           shared_bytes;   // dynamic shared memory
@@ -118,6 +176,7 @@ typedef struct {
     int64_t            max_steps;      // instructions that a warp may take; 0: no limit
     VgpuReports       *reports;        // gets all that was found; NULL: only `err` tells
     uint64_t          *warp_steps;     // gets the number of warp instructions; NULL: not wanted
+    VgpuCounters      *counters;       // what was counted is added to them; NULL: nothing is counted
 } VgpuLaunch;
 
 // Runs a kernel to its end. False when the launch is refused, or when something was found: `err` is

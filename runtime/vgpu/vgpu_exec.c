@@ -1,6 +1,7 @@
 // Runs one warp. Its lanes are in groups that stand at the same instruction; the group with the lowest
 // one runs, and groups that meet become one (vgpu_layout.c says why that joins them in time).
 #include "runtime/vgpu/vgpu_check.h"
+#include "runtime/vgpu/vgpu_count.h"
 #include <limits.h>
 #include <string.h>
 
@@ -105,6 +106,8 @@ static bool run_together(Run *r, const Insn *i, uint32_t mask)
     if (i->members == NO_OPERAND && mask != ALL_LANES)
         vgpu_report(w, i, __builtin_ctz(mask), VGPU_BAD_LANE, "needs all lanes, and lanes %08x have ended",
                     ~mask);
+    if (w->block->counts)
+        vgpu_count(w, i, mask);
     i->run(w, i, mask);
     r->pc++;
     return true;
@@ -119,6 +122,8 @@ static void trap(Run *r, const Insn *i, uint32_t mask)
 // What is not "do it and go on". False: the warp cannot go on now.
 static bool run_flow(Run *r, const Insn *i, uint32_t mask)
 {
+    if (r->w->block->counts && (i->flow != FLOW_WARP || !mask))        // those wait for each other first
+        vgpu_count(r->w, i, mask);
     if (i->flow == FLOW_BRANCH)
         return branch(r, i, mask);
     if (!mask) {
@@ -158,6 +163,18 @@ static const Insn *run_straight(Warp *w, const Insn *i, const Insn *stop, uint32
     return i;
 }
 
+// ... and counts them.
+static const Insn *run_counted(Warp *w, const Insn *i, const Insn *stop, uint32_t lanes)
+{
+    for (; i < stop && i->flow == FLOW_NEXT; i++) {
+        uint32_t mask = lanes & (w->p[i->guard] ^ i->guard_flip);
+        vgpu_count(w, i, mask);
+        if (mask)
+            i->run(w, i, mask);
+    }
+    return i;
+}
+
 void vgpu_run_warp(Warp *w, int64_t budget)
 {
     Launch *launch = w->block->launch;
@@ -176,7 +193,8 @@ void vgpu_run_warp(Warp *w, int64_t budget)
         int stop = r.meet < count ? r.meet : count;
         if (stop - r.pc > left)
             stop = r.pc + (int)left;
-        const Insn *i = run_straight(w, code + r.pc, code + stop, r.lanes);
+        const Insn *i = w->block->counts ? run_counted(w, code + r.pc, code + stop, r.lanes)
+                                         : run_straight(w, code + r.pc, code + stop, r.lanes);
         int ran = (int)(i - code) - r.pc;
         r.pc += ran;
         if (r.pc < stop) {

@@ -1,6 +1,7 @@
 // Launches: blocks dealt out to workers, the warps of a block in turn, the barrier between them.
 #include "runtime/pool.h"
 #include "runtime/vgpu/vgpu_check.h"
+#include "runtime/vgpu/vgpu_count.h"
 #include "runtime/vgpu/vgpu_region.h"
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,7 @@ static void close_block(Block *b)
     free(b->shared);
     free(b->shared_state);
     vgpu_cells_close(b->cells, b->cell_count);
+    free(b->counts);
     free(b);
 }
 
@@ -178,7 +180,10 @@ static Block *open_block(Launch *launch)
         b->cell_count = launch->shared_bytes / launch->kernel->shared_grain;
         b->cells = vgpu_cells_open(b->cell_count);
     }
-    bool ok = b->shared && b->warps && ((b->shared_state && b->cells) || !launch->how->check);
+    if (launch->natures)
+        b->counts = calloc((size_t)launch->kernel->code_count, sizeof *b->counts);
+    bool ok = b->shared && b->warps && ((b->shared_state && b->cells) || !launch->how->check) &&
+              (b->counts || !launch->natures);
     for (int k = 0; ok && k < b->warp_count; k++)
         ok = open_warp(b, k);
     if (ok)
@@ -226,8 +231,10 @@ static bool run_blocks(Launch *launch, int threads)
     if (ok && memory && work.blocks[0])
         vgpu_memory_end_epochs(memory, work.blocks[0]->epoch);
     for (int t = 0; work.blocks && t < threads; t++)
-        if (work.blocks[t])
+        if (work.blocks[t]) {
+            vgpu_count_merge(launch, work.blocks[t]);
             close_block(work.blocks[t]);
+        }
     free(work.blocks);
     return ok;
 }
@@ -257,6 +264,8 @@ static bool is_legal(const Kernel *k, const VgpuLaunch *l, char err[VGPU_ERROR])
     else if (k->shared_bytes > most_shared || l->shared_bytes > most_shared - k->shared_bytes)
         snprintf(err, VGPU_ERROR, "%s: %u + %u bytes of shared memory, at most %u are allowed", k->name,
                  k->shared_bytes, l->shared_bytes, most_shared);
+    else if (l->counters && l->counters->kernel && l->counters->kernel != k->name)
+        snprintf(err, VGPU_ERROR, "%s: the counters are those of '%.100s'", k->name, l->counters->kernel);
     else
         return true;
     return false;
@@ -286,10 +295,12 @@ bool vgpu_launch(const VgpuModule *m, const char *symbol, const VgpuLaunch *l, c
     int first = launch.reports->count;
     pthread_mutex_init(&launch.atomic_lock, NULL);
     pthread_mutex_init(&launch.report_lock, NULL);
-    bool ok = launch.params && run_blocks(&launch, l->threads > 0 ? l->threads : 1);
+    bool ok = launch.params && vgpu_count_begin(&launch) &&
+              run_blocks(&launch, l->threads > 0 ? l->threads : 1);
     pthread_mutex_destroy(&launch.atomic_lock);
     pthread_mutex_destroy(&launch.report_lock);
     free(launch.params);
+    free(launch.natures);
     if (!ok)
         snprintf(err, VGPU_ERROR, "%s: out of memory", k->name);
     else if (launch.found && launch.reports->count > first)

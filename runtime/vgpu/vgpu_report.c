@@ -46,14 +46,21 @@ void vgpu_report_format(const VgpuReport *r, char to[VGPU_ERROR])
              r->thread[1], r->thread[2], r->message, more, r->ptx);
 }
 
-// The instruction's text on one line, without its end.
-static void copy_ptx(const char *text, char *to, int size)
+void vgpu_copy_ptx(const char *text, char *to, int size)
 {
     int n = 0;
     for (; text && *text && *text != ';' && n < size - 1; text++)
         if (!isspace((unsigned char)*text) || (n && to[n - 1] != ' '))
             to[n++] = isspace((unsigned char)*text) ? ' ' : *text;
     to[n] = 0;
+}
+
+const Place *vgpu_outer_place(const VgpuModule *m, const Insn *i)
+{
+    const Place *inner = &m->places[i->place], *place = inner;
+    while (place->in >= 0)
+        place = &m->places[place->in];
+    return place == inner ? NULL : place;
 }
 
 static void fill_place(VgpuReport *r, const Warp *w, const Insn *i, int lane)
@@ -64,8 +71,8 @@ static void fill_place(VgpuReport *r, const Warp *w, const Insn *i, int lane)
     r->kernel = launch->kernel->name;
     r->file = place->file;
     r->line = place->line;
-    while (place->in >= 0) {
-        place = &launch->module->places[place->in];
+    place = vgpu_outer_place(launch->module, i);
+    if (place) {
         r->inlined_file = place->file;
         r->inlined_line = place->line;
     }
@@ -75,7 +82,7 @@ static void fill_place(VgpuReport *r, const Warp *w, const Insn *i, int lane)
     r->thread[1] = thread / size[0] % size[1];
     r->thread[2] = thread / size[0] / size[1];
     memcpy(r->block, w->block->id, sizeof r->block);
-    copy_ptx(i->text, r->ptx, sizeof r->ptx);
+    vgpu_copy_ptx(i->text, r->ptx, sizeof r->ptx);
 }
 
 static VgpuReport *find_report(VgpuReports *r, const void *where, VgpuFault fault)

@@ -23,6 +23,7 @@ typedef struct {
     uint64_t          global_first, global_limit;      // where all of global memory is, when unchecked
     int64_t           found;           // times that something was reported
     _Atomic uint64_t  steps;
+    struct Nature    *natures;         // by instruction (vgpu_count.h); NULL: nothing is counted
 } Launch;
 
 // A part of memory that a launch may touch all of, and what is known of it.
@@ -87,6 +88,7 @@ struct Block {
     Warp     *warps;
     int       warp_count, threads;
     uint64_t  random;
+    VgpuCount *counts;                 // of the kernel's instructions; NULL: nothing is counted
 };
 
 // Runs a warp until it ends, waits for the barrier, or has taken `budget` instructions.
