@@ -220,7 +220,8 @@ static void test_copies(void **state)
     assert_int_equal(find("cp.async.wait")->class, VGPU_CONTROL);
     end(NULL);
     // Lanes from 16 on read nothing; the first reads 8 bytes of 16.
-    run(FROM(16, 0) SHARED(16) "setp.lt.u32 %p1, %r1, 16; selp.b32 %r5, 16, 0, %p1; setp.eq.u32 %p2, %r1, 0;\n"
+    run(FROM(16, 0) SHARED(16)
+        "setp.lt.u32 %p1, %r1, 16; selp.b32 %r5, 16, 0, %p1; setp.eq.u32 %p2, %r1, 0;\n"
         "selp.b32 %r6, 8, %r5, %p2; cp.async.cg.shared.global [%r4], [%rd4], 16, %r6; cp.async.wait_all;");
     expect(&find("cp.async.cg")->count.global, 8, 8, 16 * 16 - 8, 0);
     expect(&find("cp.async.cg")->count.shared, 4, 4, 0, 512);
@@ -255,7 +256,8 @@ static void test_classes(void **state)
     run("fma.rn.bf16x2 %r5, %r5, %r5, %r5; fma.rn.f32 %f1, %f1, %f1, %f1; add.f32 %f1, %f1, %f1;\n"
         "mul.f32 %f1, %f1, %f1; add.u32 %r5, %r5, 1; mad.lo.s32 %r5, %r5, %r5, %r5; max.f32 %f2, %f1, %f1;\n"
         "div.rn.f32 %f2, %f1, %f1; rem.u32 %r5, %r5, 3; ex2.approx.f32 %f2, %f2; cvt.rn.f32.s32 %f3, %r5;\n"
-        "setp.lt.u32 %p1, %r1, 16; and.pred %p2, %p1, %p1; selp.b32 %r6, %r5, %r1, %p1; shl.b32 %r6, %r6, 1;\n"
+        "setp.lt.u32 %p1, %r1, 16; and.pred %p2, %p1, %p1; selp.b32 %r6, %r5, %r1, %p1;\n"
+        "shl.b32 %r6, %r6, 1;\n"
         "shfl.sync.bfly.b32 %r7, %r6, 1, 31, -1; st.shared.u32 [%r2], %r7; bar.sync 0; bar.warp.sync -1;");
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         const VgpuCounter *c = find(rows[k].ptx);
@@ -304,8 +306,8 @@ static void test_waiting(void **state)
 static void test_blocks(void **state)
 {
     (void)state;
-    static const How hows[] = { { 8, 96, 1, 2, false, 0 }, { 8, 96, 3, 2, false, 0 }, { 8, 96, 1, 2, true, 0 },
-                                { 8, 96, 1, 2, false, 5 } };
+    static const How hows[] = { { 8, 96, 1, 2, false, 0 }, { 8, 96, 3, 2, false, 0 },
+                                { 8, 96, 1, 2, true, 0 }, { 8, 96, 1, 2, false, 5 } };
     for (size_t k = 0; k < sizeof hows / sizeof *hows; k++) {
         run_how("shl.b32 %r3, %r1, 2; add.u32 %r4, %r2, %r3; st.shared.u32 [%r4], %r1; bar.sync 0;\n"
                 "xor.b32 %r5, %r3, 4; add.u32 %r6, %r2, %r5; ld.shared.u32 %r7, [%r6];" FROM(4, 0)

@@ -2,6 +2,7 @@
 #ifndef TESTS_VGPU_DRIVER_RUN_H
 #define TESTS_VGPU_DRIVER_RUN_H
 #include "runtime/cuda/driver_abi.h"
+#include "runtime/vgpu/vgpu.h"
 #include <stdbool.h>
 
 #define DRIVER(name, symbol, version, params) DriverResult symbol params;
@@ -13,6 +14,8 @@ DriverResult cuGetProcAddress_v2(const char *name, void **function, int version,
                                  DriverQuery *query);
 #undef DRIVER
 int cleave_vgpu_reports(void);
+void cleave_vgpu_count(void);
+const VgpuCounters *cleave_vgpu_counters(int n);
 int cleave_vgpu_region(DriverAddress at, size_t bytes, const char *name);
 #define CUBLAS(symbol, params) CublasStatus symbol params;
 #include "runtime/cuda/cublas.def"

@@ -21,3 +21,8 @@ done
 expect 'add on stream 2 of gpu0' VGPU_CHECK=1 VGPU_SEED=1 "$2" unordered
 expect 'cuMemAlloc_v2: 2' VGPU_FAIL=cuMemAlloc:2:2 "$2"
 expect 'vgpu: calls: cuLaunchKernel 1' VGPU_CALLS=1 "$2"
+# 8 warps of a launch of 4 blocks: 2 loads and a store of 4 sectors each.
+expect 'vgpu: counters: add launches=1 executions=112 lanes=3584 flops=256 global.requests=24 global.sectors=96 global.ideal=96 global.read=2048 global.written=1024 shared.requests=0 ' \
+    VGPU_COUNTERS=1 "$2"
+expect 'vgpu: counters: add.cu:13: add executions=8 lanes=256 flops=0 global.requests=8 global.sectors=32 global.ideal=32 global.read=0 global.written=1024 {st.global.f32 [%rd4], %f3}' \
+    VGPU_COUNTERS=2 "$2"

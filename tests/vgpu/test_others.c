@@ -165,6 +165,30 @@ static int narrow_products(void)
     return 0;
 }
 
+// What ran before it was asked for is not counted; the last of 32 warps has 8 threads with something to do.
+static int counted(void)
+{
+    Machine m;
+    if (open_machine(&m, 0))
+        return FAILED;
+    TRY(cuMemsetD32_v2(m.buffers[0], 0, COUNT));
+    TRY(scale(&m, 0, 1, 0, 2));
+    TRY(cuStreamSynchronize(m.streams[0]));
+    WANT(cleave_vgpu_counters(0) == NULL, true);
+    cleave_vgpu_count();
+    for (int k = 0; k < 2; k++)
+        TRY(scale(&m, 0, 1, 0, 2));
+    TRY(cuStreamSynchronize(m.streams[0]));
+    const VgpuCounters *c = cleave_vgpu_counters(0);
+    WANT(c && cleave_vgpu_counters(1) == NULL, true);
+    VgpuCount all = vgpu_counters_sum(c, VGPU_CLASSES);
+    WANT(strcmp(c->kernel, "scale"), 0);
+    WANT(c->launches == 2 && all.flops == 2 * COUNT, true);
+    WANT(all.global.transfers == 2 * 2 * (31 * 4 + 1) && all.global.read == 2 * 4 * COUNT, true);
+    close_machine(&m, 0);
+    return 0;
+}
+
 static void test_others(void **state)
 {
     (void)state;
@@ -173,6 +197,9 @@ static void test_others(void **state)
     expect_program(memory_of_a_stream, "", 0, NULL);
     expect_program(questions, "VGPU_CHECK=1 VGPU_SEED=2", 0, NULL);
     expect_program(narrow_products, "VGPU_CHECK=1", 0, NULL);
+    expect_program(counted, "", 0, NULL);
+    expect_program(counted, "VGPU_CHECK=1 VGPU_SEED=3", 0, NULL);
+    expect_program(libraries, "VGPU_COUNTERS=1", 0, "vgpu: counters: scale launches=2 ");
 }
 
 int main(void)

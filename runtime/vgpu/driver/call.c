@@ -22,10 +22,10 @@ static int called_count;
 
 static int reported;                                          // lines that tell of a fault
 
-static void write_line(const char *text)
+void driver_write(const char *text)
 {
-    char line[VGPU_ERROR + 2];
-    int n = snprintf(line, sizeof line, "%.*s\n", VGPU_ERROR, text);
+    char line[2 * VGPU_ERROR + 2];
+    int n = snprintf(line, sizeof line, "%.*s\n", 2 * VGPU_ERROR, text);
     if (write(STDERR_FILENO, line, (size_t)n) < 0)
         return;                                               // nobody listens
 }
@@ -37,7 +37,7 @@ void driver_say(const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text + 6, sizeof text - 6, fmt, args);
     va_end(args);
-    write_line(text);
+    driver_write(text);
     reported++;
 }
 
@@ -46,7 +46,7 @@ void driver_print_reports(void)
     char text[VGPU_ERROR];
     for (; driver.printed < driver.reports.count; driver.printed++) {
         vgpu_report_format(&driver.reports.list[driver.printed], text);
-        write_line(text);
+        driver_write(text);
         reported++;
     }
 }
@@ -174,6 +174,8 @@ void driver_read_environment(void)
     driver.seed = (uint64_t)read_number("VGPU_SEED", 0, 0, INT64_MAX);
     driver.is_random = driver.seed != 0;
     driver.random = (driver.seed + 1) * 0x9e3779b97f4a7c15u;
+    driver.tells_counters = (int)read_number("VGPU_COUNTERS", 0, 0, 2);
+    driver.counts = driver.counts || driver.tells_counters;
     driver.max_steps = read_number("VGPU_STEPS", 0, 0, INT64_MAX);
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     driver.threads = (int)read_number("VGPU_THREADS", online < 1 ? 1 : online > 16 ? 16 : online, 1, 256);

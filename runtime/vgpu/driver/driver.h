@@ -90,6 +90,7 @@ struct DriverFunctionData {
     VgpuKernelInfo info;
     unsigned       dynamic_limit;
     Function      *next;
+    VgpuCounters   counters;
 };
 struct DriverModuleData { Object object; VgpuModule *code; Function *functions; };
 struct DriverStreamData {
@@ -123,6 +124,8 @@ typedef struct {
     int         device_count, threads;
     uint64_t    random, seed;
     int64_t     max_steps;
+    bool        counts;                // what kernels do
+    int         tells_counters;        // ... in lines: 1 of kernels, 2 of instructions, too
     Device      device[MOST_DEVICES];
     Context    *primary[MOST_DEVICES];
     Object     *objects;
@@ -149,6 +152,7 @@ void  driver_leave(Entry *e);
     if (entry.result)                                                                             \
         return entry.result
 void driver_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));        // a line on stderr
+void driver_write(const char *text);                                     // ... that tells of no fault
 void driver_print_reports(void);
 void driver_read_environment(void);
 
@@ -192,6 +196,7 @@ void  driver_free_room(int device, void *at);
 void  driver_free_rooms(Context *c, int *count, size_t *bytes);
 
 bool  driver_is_function(const Function *f);                             // module.c
+void  driver_end_counters(Module *m);                                    // counters.c: prints and closes them
 
 // graph.c
 DriverResult graph_add(Stream *s, Work *w);

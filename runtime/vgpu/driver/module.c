@@ -120,7 +120,8 @@ static DriverResult find(DriverFunction *function, Module *m, const char *symbol
         free(f);
         return DRIVER_ERROR_OUT_OF_MEMORY;
     }
-    *f = (Function){ m, name, info, DYNAMIC_LIMIT, m->functions };
+    *f = (Function){ .module = m, .name = name, .info = info, .dynamic_limit = DYNAMIC_LIMIT,
+                     .next = m->functions };
     m->functions = f;
     *function = f;
     return DRIVER_SUCCESS;

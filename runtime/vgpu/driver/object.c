@@ -72,6 +72,7 @@ void driver_close_event(StreamEvent *e)
 void driver_close_module(Module *m)
 {
     vgpu_memory_unload(driver.memory, m->code);
+    driver_end_counters(m);
     vgpu_module_close(m->code);
     driver_print_reports();
     driver.reports.count = driver.printed = 0;                // they name its kernels

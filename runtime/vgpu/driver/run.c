@@ -56,7 +56,7 @@ static void end_context(Context *c, DriverResult error)
 
 static void run_kernel(Stream *s, const Work *w)
 {
-    const Function *f = w->u.kernel.function;
+    Function *f = w->u.kernel.function;
     Context *c = s->object.context;
     char err[VGPU_ERROR];
     const void *params[256];
@@ -68,7 +68,8 @@ static void run_kernel(Stream *s, const Work *w)
     VgpuReports found = { 0 };
     VgpuLaunch l = { .params = params, .shared_bytes = w->u.kernel.shared_bytes, .check = driver.check,
                      .memory = driver.memory, .threads = driver.threads, .seed = driver.seed,
-                     .max_steps = driver.max_steps, .reports = &found };
+                     .max_steps = driver.max_steps, .reports = &found,
+                     .counters = driver.counts ? &f->counters : NULL };
     memcpy(l.grid, w->u.kernel.grid, sizeof l.grid);
     memcpy(l.block, w->u.kernel.block, sizeof l.block);
     begin(s, f->name);
