@@ -31,6 +31,13 @@ static int source_number(const char *file)
     return strcmp(end, ".net") == 0 && number >= 0 && number <= INT_MAX ? (int)number : -1;
 }
 
+const char *cuda_file_name(const Program *p, const char *file)
+{
+    const char *name = file[0] == '/' ? file + 1 : file;         // the compiler's folder is the root
+    int source = source_number(name);
+    return source >= 0 && source < p->source_count ? p->sources[source].path : name;
+}
+
 // The name of a text's source becomes the path of the user's file.
 static void name_sources(const Program *p, Report *r)
 {

@@ -21,6 +21,8 @@ void cuda_units_close(CudaUnits *u);
 // "sm_90a" of a unit for "cuda:sm_90a:bf16"; lives in `to`.
 enum { CUDA_ARCH = 16 };
 const char *cuda_arch(const KernelUnit *unit, char to[CUDA_ARCH]);
+// The user's path for "source-0.net" of a text; another file's name as it is in the texts.
+const char *cuda_file_name(const Program *p, const char *file);
 // What a kernel takes of a multiprocessor; bytes of shared memory (of a block, static and dynamic), spills
 // and stack (of a thread).
 typedef struct { int registers, shared, spills, stack; Occupancy occupancy; } CudaResources;

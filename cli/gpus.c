@@ -106,17 +106,22 @@ int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target
     return code;
 }
 
-int gpus_reports(const RunOptions *o)
+void *gpus_symbol(const char *name)
 {
     const char *path = getenv("CLEAVE_CUDA_LIB");
-    void *at = o->virtual_gpus && path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : NULL;
-    int (*count)(void) = NULL;
-    void *symbol = at ? dlsym(at, "cleave_vgpu_reports") : NULL;
-    memcpy(&count, &symbol, sizeof symbol);
-    int reports = count ? count() : 0;
+    void *at = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : NULL;
+    void *symbol = at ? dlsym(at, name) : NULL;
     if (at)
-        dlclose(at);
-    return reports;
+        dlclose(at);                                         // use_virtual keeps it loaded
+    return symbol;
+}
+
+int gpus_reports(const RunOptions *o)
+{
+    int (*count)(void) = NULL;
+    void *symbol = o->virtual_gpus ? gpus_symbol("cleave_vgpu_reports") : NULL;
+    memcpy(&count, &symbol, sizeof symbol);
+    return count ? count() : 0;
 }
 
 int gpus_end(const RunOptions *o, int code)

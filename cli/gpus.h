@@ -11,6 +11,8 @@ enum { GPUS_TARGET = 32 };
 int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target);
 // How many faults the virtual GPUs have reported so far.
 int gpus_reports(const RunOptions *o);
+// A function of the library of virtual GPUs that is loaded; NULL: it has none of that name.
+void *gpus_symbol(const char *name);
 // The exit code of a verb that ran: what the virtual GPUs found makes it EXIT_RUN, and says so.
 int gpus_end(const RunOptions *o, int code);
 #endif

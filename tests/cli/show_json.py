@@ -59,11 +59,12 @@ with tempfile.NamedTemporaryFile("w", suffix=".net") as small:
     compare("show cuda", keys(run("show", "cuda", small.name)) | keys(run("show", "cuda", small.name, "1")))
     if subprocess.run([CLEAVE, "doctor"], capture_output=True, text=True).stdout.find("nvrtc     missing") < 0:
         compare("show ptx", keys(run("show", "ptx", small.name)))
+        compare("show counters", keys(run("show", "counters", small.name, "1")))
         compare("show sass", keys(run("show", "sass", small.name, "1")))
         compare("cleave time FILE --target cuda", keys(run("time", "nets/digits.net", "--virtual-gpus", "1", "--batch",
                                                            "2", "--steps", "1")))
     else:
-        print("not tested: show ptx, show sass and time on GPUs, NVRTC is missing")
+        print("not tested: show ptx, show sass, show counters and time on GPUs, NVRTC is missing")
 
 compare("cleave why FILE", keys(run("why", "nets/alexnet.net:12")) | keys(run("why", "nets/digits.net", "fc1")))
 compare("cleave why-not", keys(run("why-not", "nets/alexnet.net", "relu2", "lrn2")))

@@ -101,8 +101,8 @@ void cleave_vgpu_count(void)
     driver.counts = true;
 }
 
-// ... and the n-th of those that have run in modules that are still loaded, from 0; NULL: there are no more. It
-// holds until a kernel runs or a module is unloaded.
+// ... and the n-th of those that have run in modules that are still loaded, from 0; NULL: there are no more.
+// It holds until a kernel runs or a module is unloaded.
 const VgpuCounters *cleave_vgpu_counters(int n);
 const VgpuCounters *cleave_vgpu_counters(int n)
 {
