@@ -1,5 +1,5 @@
-// cleave show counters FILE.net [LAYER|LINE]: one step on a virtual GPU that counts what its kernels do: issued
-// instructions, sectors and wavefronts against the ideal, bytes; of a layer also the hottest source lines.
+// cleave show counters FILE.net [LAYER|LINE]: one step on a virtual GPU that counts what its kernels do:
+// issued instructions, sectors and wavefronts against the ideal, bytes; of a layer also the hottest lines.
 #include "base/text.h"
 #include "cli/cuda.h"
 #include "cli/gpus.h"
@@ -16,12 +16,12 @@ enum { DEFAULT_BATCH = 2, HOTTEST = 12, SECTOR = 32 };
 typedef struct {
     const Kernel *kernel;
     const Launch *launch;          // the first
-    VgpuCounters  counters;        // of the library of virtual GPUs; list NULL: cuBLAS made it, or it did not run
+    VgpuCounters  counters;        // of the library of virtual GPUs; list NULL: it is cuBLAS that made it
     VgpuCount     all;
 } Counted;
 
 // A place in a kernel's text.
-typedef struct { const VgpuCounter *place; VgpuCount count; } Hot;
+typedef struct { const VgpuCounter *at; VgpuCount count; } Hot;
 
 typedef struct {
     Compilation       *c;
@@ -79,7 +79,8 @@ static void gather(Counters *r)
             continue;
         seen[u->launch->kernel] = true;
         Counted *k = &r->list[r->count++];
-        *k = (Counted){ .kernel = u->kernel, .launch = u->launch, .counters = find_counters(u->kernel->symbol) };
+        *k = (Counted){ .kernel = u->kernel, .launch = u->launch,
+                        .counters = find_counters(u->kernel->symbol) };
         k->all = vgpu_counters_sum(&k->counters, VGPU_CLASSES);
     }
 }
@@ -96,13 +97,14 @@ static int build_units(Counters *r)
 
 static bool is_same_place(const VgpuCounter *a, const VgpuCounter *b)
 {
-    return a->line == b->line && a->inlined_line == b->inlined_line && !strcmp(a->file, b->file)
-        && !a->inlined_file == !b->inlined_file
-        && (!a->inlined_file || !strcmp(a->inlined_file, b->inlined_file));
+    bool same = a->place_count == b->place_count;
+    for (int k = 0; same && k < a->place_count; k++)
+        same = a->places[k].line == b->places[k].line && !strcmp(a->places[k].file, b->places[k].file);
+    return same;
 }
 
-// How long a place keeps a multiprocessor's issue slots and memory pipes busy, roughly: a cycle an instruction
-// and a wavefront, four sectors a cycle.
+// How long a place keeps a multiprocessor's issue slots and memory pipes busy, roughly: a cycle an
+// instruction and a wavefront, four sectors a cycle.
 static double heat(const VgpuCount *c)
 {
     return (double)c->executions + (double)c->shared.transfers
@@ -124,10 +126,10 @@ static int find_hot(Counters *r, const VgpuCounters *c, Hot **list)
         int k = 0;
         if (!c->list[i].count.executions)
             continue;
-        while (k < count && !is_same_place(hot[k].place, &c->list[i]))
+        while (k < count && !is_same_place(hot[k].at, &c->list[i]))
             k++;
         if (k == count)
-            hot[count++].place = &c->list[i];
+            hot[count++].at = &c->list[i];
         vgpu_count_add(&hot[k].count, &c->list[i].count);
     }
     qsort(hot, (size_t)count, sizeof *hot, compare_hot);
@@ -146,7 +148,10 @@ static uint64_t executions_of(const Counted *k, VgpuClass first, VgpuClass last)
     return sum;
 }
 
-static uint64_t bytes_moved(const VgpuCount *c) { return SECTOR * (c->global.transfers + c->local.transfers); }
+static uint64_t bytes_moved(const VgpuCount *c)
+{
+    return SECTOR * (c->global.transfers + c->local.transfers);
+}
 
 // The ops of a launch may stand on one line.
 static bool is_repeated(const Launch *l, int place)
@@ -170,11 +175,11 @@ static void print_places(const Launch *l, FILE *out)
 
 static void print_head(FILE *out)
 {
-    fprintf(out, "%-24s %8s %10s %6s %6s %7s %6s %7s %9s %12s %9s %12s %7s %9s %6s\n", "", "", "warp", "", "",
-            "", "", "", "global", "sectors a", "shared", "wavefronts a", "", "", "");
-    fprintf(out, "%-24s %8s %10s %6s %6s %7s %6s %7s %9s %12s %9s %12s %7s %9s %6s  %s\n", "kernel", "launches",
-            "instrs", "tensor", "float", "integer", "memory", "control", "KB", "request", "KB", "request",
-            "FLOP/B", "registers", "spills", "lines");
+    static const char format[] = "%-24s %8s %10s %6s %6s %7s %6s %7s %9s %12s %9s %12s %7s %9s %6s  %s\n";
+    fprintf(out, format, "", "", "warp", "", "", "", "", "", "global", "sectors a", "shared", "wavefronts a",
+            "", "", "", "");
+    fprintf(out, format, "kernel", "launches", "instrs", "tensor", "float", "integer", "memory", "control",
+            "KB", "request", "KB", "request", "FLOP/B", "registers", "spills", "lines");
 }
 
 // "4.00 (4.00)": transfers a request, and the ideal.
@@ -215,10 +220,10 @@ static void print_row(const Counters *r, const Counted *k)
     fputc('\n', r->out);
 }
 
-static void print_place(const Counters *r, const char *file, int line)
+static const char *without_folder(const char *file)
 {
-    report_safe(cuda_file_name(r->c->program, file), r->out);
-    fprintf(r->out, ":%d", line);
+    static const char folder[] = "kernels/cuda/";
+    return strncmp(file, folder, strlen(folder)) ? file : file + strlen(folder);
 }
 
 static void print_hot(const Counters *r, const Hot *h, double all)
@@ -228,12 +233,49 @@ static void print_hot(const Counters *r, const Hot *h, double all)
     print_traffic(&n->global, r->out);
     print_traffic(&n->shared, r->out);
     fputs("  ", r->out);
-    print_place(r, h->place->file, h->place->line);
-    if (h->place->inlined_file) {
-        fputs(" in ", r->out);
-        print_place(r, h->place->inlined_file, h->place->inlined_line);
+    for (int k = 0; k < h->at->place_count; k++) {
+        const char *file = cuda_file_name(r->c->program, h->at->places[k].file);
+        fputs(k ? " in " : "", r->out);
+        report_safe(k ? without_folder(file) : file, r->out);
+        fprintf(r->out, ":%d", h->at->places[k].line);
     }
     fputc('\n', r->out);
+}
+
+// The line of the net that an instruction was written for; line 0: it is the kernel's own.
+static VgpuPlace net_place(const Program *p, const VgpuCounter *c)
+{
+    for (int k = 0; k < c->place_count; k++) {
+        const char *path = cuda_file_name(p, c->places[k].file);
+        for (int s = 0; s < p->source_count; s++)
+            if (path == p->sources[s].path)
+                return (VgpuPlace){ path, c->places[k].line };
+    }
+    return (VgpuPlace){ 0 };
+}
+
+// What was fused into the kernel stands in its text as lines of the net.
+static void print_net_lines(const Counters *r, const Counted *k)
+{
+    const char *before = "\n  of this";
+    for (int i = 0; i < k->counters.count; i++) {
+        VgpuPlace at = net_place(r->c->program, &k->counters.list[i]);
+        uint64_t sum = 0;
+        bool is_first = at.line != 0;
+        for (int j = 0; j < k->counters.count && is_first; j++) {
+            VgpuPlace other = net_place(r->c->program, &k->counters.list[j]);
+            if (other.file != at.file || other.line != at.line)
+                continue;
+            is_first = j >= i;
+            sum += k->counters.list[j].count.executions;
+        }
+        if (!is_first)
+            continue;
+        fprintf(r->out, "%s %llu for ", before, (unsigned long long)sum);
+        report_safe(at.file, r->out);
+        fprintf(r->out, ":%d", at.line);
+        before = ",";
+    }
 }
 
 static void print_lines(Counters *r, const Counted *k)
@@ -249,8 +291,9 @@ static void print_lines(Counters *r, const Counted *k)
         if (of.executions)
             fprintf(r->out, " %s %llu", vgpu_class_name((VgpuClass)c), (unsigned long long)of.executions);
     }
-    fprintf(r->out, "\n  %7s %10s %9s %12s %9s %12s\n", "share", "instrs", "global KB", "sectors", "shared KB",
-            "wavefronts");
+    print_net_lines(r, k);
+    fprintf(r->out, "\n  %7s %10s %9s %12s %9s %12s\n", "share", "instrs", "global KB", "sectors",
+            "shared KB", "wavefronts");
     for (int i = 0; i < count && i < HOTTEST; i++)
         print_hot(r, &hot[i], all);
 }
@@ -298,17 +341,24 @@ static void json_count(const VgpuCount *c, FILE *out)
     json_traffic("local", "sectors", &c->local, out);
 }
 
+static void json_place(const char *file, int line, int before, FILE *out)
+{
+    char place[PATH_MAX + 16];
+    snprintf(place, sizeof place, "%s:%d", file, line);
+    fputs(before ? ", " : "", out);
+    text_print_json(out, place);
+}
+
 static void json_lines(Counters *r, const Counted *k)
 {
     Hot *hot;
     int count = find_hot(r, &k->counters, &hot);
     for (int i = 0; i < count; i++) {
-        const VgpuCounter *p = hot[i].place;
-        fprintf(r->out, "%s\n       {\"line\": %d", i ? "," : "", p->line);
-        report_json_text("file", cuda_file_name(r->c->program, p->file), r->out);
-        report_json_text("inlined_file", p->inlined_file ? cuda_file_name(r->c->program, p->inlined_file) : "",
-                         r->out);
-        json_number("inlined_line", (uint64_t)p->inlined_line, r->out);
+        fprintf(r->out, "%s\n       {\"places\": [", i ? "," : "");
+        for (int p = 0; p < hot[i].at->place_count; p++)
+            json_place(cuda_file_name(r->c->program, hot[i].at->places[p].file), hot[i].at->places[p].line, p,
+                       r->out);
+        fputs("]", r->out);
         json_count(&hot[i].count, r->out);
         fputc('}', r->out);
     }
@@ -322,17 +372,13 @@ static void json_kernel(Counters *r, const Counted *k)
     text_print_json(r->out, k->kernel->symbol);
     report_json_text("title", k->kernel->title, r->out);
     fputs(", \"places\": [", r->out);
-    for (int i = 0; i < k->launch->place_count; i++) {
-        char place[PATH_MAX + 16];
-        if (is_repeated(k->launch, i))
-            continue;
-        snprintf(place, sizeof place, "%s:%d", k->launch->places[i].path, k->launch->places[i].line);
-        fputs(i ? ", " : "", r->out);
-        text_print_json(r->out, place);
-    }
-    fprintf(r->out, "], \"launches\": %llu, \"registers\": %d, \"spills\": %d, \"flops_per_byte\": %.3f,\n     "
-            "\"classes\": {", (unsigned long long)k->counters.launches, resources.registers, resources.spills,
-            share(k->all.flops, bytes_moved(&k->all)));
+    for (int i = 0; i < k->launch->place_count; i++)
+        if (!is_repeated(k->launch, i))
+            json_place(k->launch->places[i].path, k->launch->places[i].line, i, r->out);
+    fputs("]", r->out);
+    json_number("launches", k->counters.launches, r->out);
+    fprintf(r->out, ", \"registers\": %d, \"spills\": %d, \"flops_per_byte\": %.3f,\n     \"classes\": {",
+            resources.registers, resources.spills, share(k->all.flops, bytes_moved(&k->all)));
     for (int c = 0; c < VGPU_CLASSES; c++)
         fprintf(r->out, "%s\"%s\": %llu", c ? ", " : "", vgpu_class_name((VgpuClass)c),
                 (unsigned long long)vgpu_counters_sum(&k->counters, (VgpuClass)c).executions);

@@ -141,14 +141,16 @@ typedef struct {
     VgpuTraffic global, shared, local;
 } VgpuCount;
 
+typedef struct { const char *file; int line; } VgpuPlace;
+
+enum { VGPU_PLACES = 8 };
+
 typedef struct {
-    const char *file;                  // as in VgpuReport
-    int         line;
-    const char *inlined_file;
-    int         inlined_line;
-    char        ptx[100];
-    VgpuClass   class;
-    VgpuCount   count;
+    VgpuPlace places[VGPU_PLACES];     // where it stands, the call that inlined that, ..., the outermost last
+    int       place_count;             // 0: there is no .loc
+    char      ptx[100];
+    VgpuClass class;
+    VgpuCount count;
 } VgpuCounter;
 
 typedef struct {                       // begins as { 0 }; launches of one kernel are added up

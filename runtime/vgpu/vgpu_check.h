@@ -24,8 +24,6 @@ void vgpu_report_host(VgpuReports *reports, const char *name, const void *where,
 
 // The instruction's text on one line, without its end.
 void vgpu_copy_ptx(const char *text, char *to, int size);
-// Where the outermost call stands that the instruction was inlined by; NULL: none.
-const Place *vgpu_outer_place(const VgpuModule *m, const Insn *i);
 
 // What an access touches. Events of epochs before `first` do not count.
 typedef struct {

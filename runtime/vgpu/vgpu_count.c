@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECTOR = 32, BANKS = 32, WAVEFRONT = 128, MOST_TOUCHED = 4 * LANES };
+enum { SECTOR = 32, BANKS = 32, WAVEFRONT = 128 };
 
 // --- what is known before ---------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ static void count_global(VgpuTraffic *t, uint32_t mask, const uint64_t at[LANES]
 // The lanes' words of local memory lie beside each other, so that all lanes' same word is 4 sectors.
 static void count_local(VgpuTraffic *t, uint32_t mask, const uint64_t at[LANES], unsigned bytes, Moves moves)
 {
-    uint64_t sectors[MOST_TOUCHED];
+    uint64_t sectors[4 * LANES];
     unsigned words = bytes < 4 ? 1 : bytes / 4;
     int touched = 0;
     for (unsigned k = 0; k < words; k++)
@@ -152,18 +152,18 @@ static void count_local(VgpuTraffic *t, uint32_t mask, const uint64_t at[LANES],
 // come one after the other.
 static unsigned busiest_bank(uint32_t mask, const uint64_t at[LANES], unsigned words, bool is_atomic)
 {
-    uint64_t touched[MOST_TOUCHED];
-    unsigned of_bank[BANKS] = { 0 }, most = 0;
-    int count = 0;
-    for (int l = 0; l < LANES; l++)
-        for (unsigned k = 0; k < words && mask >> l & 1; k++)
-            touched[count++] = (uint32_t)at[l] / 4 + k;
-    if (!is_atomic)
-        count = unique(touched, count);
-    for (int k = 0; k < count; k++) {
-        unsigned n = ++of_bank[touched[k] % BANKS];
-        most = n > most ? n : most;
-    }
+    uint32_t given[BANKS][LANES];
+    unsigned count[BANKS] = { 0 }, most = 0;
+    for (; mask; mask &= mask - 1)
+        for (unsigned k = 0; k < words; k++) {
+            uint32_t word = (uint32_t)at[__builtin_ctz(mask)] / 4 + k;
+            unsigned bank = word % BANKS, n = 0;
+            while (n < count[bank] && (is_atomic || given[bank][n] != word))
+                n++;
+            given[bank][n] = word;
+            count[bank] = n == count[bank] ? n + 1 : count[bank];
+            most = count[bank] > most ? count[bank] : most;
+        }
     return most;
 }
 
@@ -245,10 +245,7 @@ void vgpu_count(Warp *w, const Insn *i, uint32_t mask)
     uint64_t at[LANES];
     c->executions++;
     c->lanes += (uint64_t)__builtin_popcount(mask);
-    if (!mask)
-        return;
-    c->flops += (uint64_t)__builtin_popcount(mask) * n->lane_flops + n->warp_flops;
-    if (n->moves == MOVES_NOTHING)
+    if (!mask || n->moves == MOVES_NOTHING)
         return;
     if (n->moves == MOVES_COPY) {
         count_copy(c, w, i, mask);
@@ -265,6 +262,15 @@ void vgpu_count(Warp *w, const Insn *i, uint32_t mask)
 
 // --- counters ---------------------------------------------------------------------------------------
 
+// The calls in the middle of a long chain are left out.
+static void fill_places(VgpuCounter *c, const VgpuModule *m, int place)
+{
+    for (; place >= 0 && m->places[place].file[0]; place = m->places[place].in) {
+        c->place_count -= c->place_count == VGPU_PLACES;
+        c->places[c->place_count++] = (VgpuPlace){ m->places[place].file, m->places[place].line };
+    }
+}
+
 static bool open_counters(VgpuCounters *c, const VgpuModule *m, const Kernel *k, const Nature *natures)
 {
     c->list = calloc((size_t)k->code_count, sizeof *c->list);
@@ -273,10 +279,8 @@ static bool open_counters(VgpuCounters *c, const VgpuModule *m, const Kernel *k,
     c->kernel = k->name;
     c->count = k->code_count;
     for (int n = 0; n < k->code_count; n++) {
-        const Place *outer = vgpu_outer_place(m, &k->code[n]), *place = &m->places[k->code[n].place];
-        c->list[n] = (VgpuCounter){ .file = place->file, .line = place->line,
-                                    .inlined_file = outer ? outer->file : NULL,
-                                    .inlined_line = outer ? outer->line : 0, .class = natures[n].class };
+        c->list[n].class = natures[n].class;
+        fill_places(&c->list[n], m, k->code[n].place);
         vgpu_copy_ptx(k->code[n].text, c->list[n].ptx, sizeof c->list[n].ptx);
     }
     return true;
@@ -299,8 +303,12 @@ bool vgpu_count_begin(Launch *launch)
 void vgpu_count_merge(const Launch *launch, const Block *b)
 {
     VgpuCounters *c = launch->how->counters;
-    for (int n = 0; b->counts && n < c->count; n++)
-        vgpu_count_add(&c->list[n].count, &b->counts[n]);
+    for (int n = 0; b->counts && n < c->count; n++) {
+        const Nature *nature = &launch->natures[n];
+        VgpuCount *own = &b->counts[n];
+        own->flops = own->lanes * nature->lane_flops + own->lanes / LANES * nature->warp_flops;
+        vgpu_count_add(&c->list[n].count, own);
+    }
 }
 
 static void add_traffic(VgpuTraffic *to, const VgpuTraffic *from)

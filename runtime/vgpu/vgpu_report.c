@@ -55,14 +55,6 @@ void vgpu_copy_ptx(const char *text, char *to, int size)
     to[n] = 0;
 }
 
-const Place *vgpu_outer_place(const VgpuModule *m, const Insn *i)
-{
-    const Place *inner = &m->places[i->place], *place = inner;
-    while (place->in >= 0)
-        place = &m->places[place->in];
-    return place == inner ? NULL : place;
-}
-
 static void fill_place(VgpuReport *r, const Warp *w, const Insn *i, int lane)
 {
     r->is_kernel = true;
@@ -71,8 +63,8 @@ static void fill_place(VgpuReport *r, const Warp *w, const Insn *i, int lane)
     r->kernel = launch->kernel->name;
     r->file = place->file;
     r->line = place->line;
-    place = vgpu_outer_place(launch->module, i);
-    if (place) {
+    while (place->in >= 0) {
+        place = &launch->module->places[place->in];
         r->inlined_file = place->file;
         r->inlined_line = place->line;
     }

@@ -20,7 +20,7 @@ static void load(const char *body)
 {
     char text[8192];
     snprintf(text, sizeof text,
-             ".version 7.0\n.target sm_80\n.address_size 64\n"
+             ".version 7.0\n.target sm_80\n.address_size 64\n.file 1 \"a.cu\"\n"
              ".visible .entry k(.param .u64 a, .param .u64 b)\n{\n.reg .pred %%p<8>; .reg .b16 %%h<8>;\n"
              ".reg .f32 %%f<32>; .reg .b32 %%r<64>; .reg .b64 %%rd<16>;\n"
              ".shared .align 128 .b8 room[16384]; .local .align 16 .b8 own[64];\n"
@@ -321,6 +321,23 @@ static void test_blocks(void **state)
     }
 }
 
+// The line, then the calls that it was inlined by.
+static void test_places(void **state)
+{
+    (void)state;
+    run("add.u32 %r3, %r1, 1;\n.loc 1 7 0\nsub.u32 %r3, %r3, 1;\n"
+        ".loc 1 9 3, function_name $L1, inlined_at 1 7 1\nmul.lo.u32 %r3, %r3, 3;\n"
+        ".loc 1 11 5, function_name $L2, inlined_at 1 9 3\nxor.b32 %r3, %r3, 1;");
+    assert_int_equal(find("add.u32")->place_count, 0);
+    assert_int_equal(find("sub.u32")->place_count, 1);
+    const VgpuCounter *c = find("xor");
+    assert_int_equal(c->place_count, 3);
+    for (int k = 0; k < 3; k++) {
+        assert_string_equal(c->places[k].file, "a.cu");
+        assert_int_equal(c->places[k].line, 11 - 2 * k);
+    }
+}
+
 // Counters belong to one kernel.
 static void test_other_kernel(void **state)
 {
@@ -350,6 +367,7 @@ int main(void)
         cmocka_unit_test_teardown(test_executions, end),
         cmocka_unit_test_teardown(test_waiting, end),
         cmocka_unit_test_teardown(test_blocks, end),
+        cmocka_unit_test_teardown(test_places, end),
         cmocka_unit_test_teardown(test_other_kernel, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static int questions(void)
     for (int k = 0; k < 2; k++) {
         TRY(cuEventCreate(&e[k], DRIVER_EVENT_DEFAULT));
         TRY(cuEventRecord(e[k], m.streams[0]));
-        TRY(cuMemsetD32_v2(m.buffers[0], 0, COUNT));
+        TRY(cuMemsetD32Async(m.buffers[0], 0, COUNT, m.streams[0]));
         TRY(cuMemsetD8Async(m.buffers[1], 0, 4 * COUNT, m.streams[0]));
     }
     WANT(cuEventElapsedTime(&milliseconds, e[0], e[1]), DRIVER_ERROR_NOT_READY);
@@ -171,7 +171,7 @@ static int counted(void)
     Machine m;
     if (open_machine(&m, 0))
         return FAILED;
-    TRY(cuMemsetD32_v2(m.buffers[0], 0, COUNT));
+    TRY(cuMemsetD32Async(m.buffers[0], 0, COUNT, m.streams[0]));
     TRY(scale(&m, 0, 1, 0, 2));
     TRY(cuStreamSynchronize(m.streams[0]));
     WANT(cleave_vgpu_counters(0) == NULL, true);

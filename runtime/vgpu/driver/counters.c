@@ -63,10 +63,9 @@ static void print_instruction(const VgpuCounters *c, const VgpuCounter *i)
     if (!n->global.requests && !n->shared.requests && !n->local.requests)
         return;
     add(&line, "vgpu: counters: ");
-    if (i->file[0] && i->inlined_file)
-        add(&line, "%.120s:%d (inlined at %.120s:%d): ", i->file, i->line, i->inlined_file, i->inlined_line);
-    else if (i->file[0])
-        add(&line, "%.120s:%d: ", i->file, i->line);
+    for (int k = 0; k < i->place_count; k++)
+        add(&line, "%s%.120s:%d%s", k ? " in " : "", i->places[k].file, i->places[k].line,
+            k == i->place_count - 1 ? ": " : "");
     add(&line, "%.64s", c->kernel);
     add_count(&line, n, false);
     add(&line, " {%s}", i->ptx);
