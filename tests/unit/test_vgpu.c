@@ -354,6 +354,20 @@ static void test_products_of_a_part_of_a_warp(void **state)
                  VGPU_BAD_LANE, 4, "needs all lanes, and lanes 0000000f have ended");
 }
 
+// The rows that ended lanes would name are zeros.
+static void test_matrices_of_a_part_of_a_warp(void **state)
+{
+    (void)state;
+    Data d = { .out = { 0 } };
+    expect_fault(run(".shared .align 16 .b8 tile[512];\n",
+                     "setp.lt.u32 %p1, %r2, 4;\n@%p1 ret;\nmov.u32 %r5, tile; shl.b32 %r6, %r2, 4;\n"
+                     "add.u32 %r5, %r5, %r6;\n"
+                     "mov.u32 %r6, 0; st.shared.v4.u32 [%r5], {%r6, %r6, %r6, %r6};\n"
+                     "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r6, %r7, %r8, %r9}, [%r5];",
+                     &d, 1, 32, checked),
+                 VGPU_BAD_LANE, 4, "needs all lanes, and lanes 0000000f have ended");
+}
+
 static void test_barrier_in_divergent_code(void **state)
 {
     (void)state;
@@ -432,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_global_memory_without_values),
         cmocka_unit_test(test_products_of_what_is_no_tf32),
         cmocka_unit_test(test_products_of_a_part_of_a_warp),
+        cmocka_unit_test(test_matrices_of_a_part_of_a_warp),
         cmocka_unit_test(test_barrier_in_divergent_code),
         cmocka_unit_test(test_shuffle_from_a_lane_outside),
         cmocka_unit_test(test_endless_loop),

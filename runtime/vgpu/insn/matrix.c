@@ -122,7 +122,9 @@ static void mma(Warp *w, const Insn *i, uint32_t mask)
 static void load_matrices(Warp *w, const Insn *i, uint32_t mask)
 {
     u64 at[LANES];
-    u8 *host[LANES];
+    u8 *host[LANES], nothing[16] = { 0 };                      // the row of a lane that has ended
+    for (int l = 0; l < LANES; l++)
+        host[l] = nothing;
     uint32_t givers = i->count == 4 ? ALL_LANES : (1u << 8 * i->count) - 1;
     addresses(w, i->o[0], i->base_width, i->offset, at);
     locate(w, i, SPACE_SHARED, mask & givers, at, 16, ACCESS_READ, host);
