@@ -1,13 +1,9 @@
 // Follows the commands of one sequence: who touches which bytes when. Finds values that are read
 // before they are written, buffers that share bytes while both are in use, and devices that do not
 // wait for each other although one reads or overwrites what the other makes.
-//
-// "Before" is the order that will hold whatever the speed of the devices: a device's own commands
-// one after another, and the waits. clock[c][d] counts the commands of device d that are done when
-// command c begins.
+#include "program/order.h"
 #include "program/validate.h"
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct { int tensor, command, launch; bool is_write; } Access;
 
@@ -24,44 +20,15 @@ typedef struct {
     const Sequence *s;
     Arena          *scratch;
     char           *err;
-    int            *clock;
-    int            *position;      // of a command among those of its device
+    CommandClock   *clocks;        // by command
     Use            *uses;          // by buffer
 } Order;
 
 #define FAIL(...) validate_fail(o->err, __VA_ARGS__)
 
-static void find_clocks(Order *o)
-{
-    int devices = o->p->device_count, before[PROGRAM_DEVICES], done[PROGRAM_DEVICES] = { 0 };
-    memset(before, -1, sizeof before);
-    o->clock = ARENA_ARRAY(o->scratch, int, (size_t)o->s->command_count * (size_t)devices + 1);
-    o->position = ARENA_ARRAY(o->scratch, int, o->s->command_count + 1);
-    for (int i = 0; i < o->s->command_count; i++) {
-        const Command *c = &o->s->commands[i];
-        int *clock = o->clock + i * devices;
-        for (int k = -1; k < c->wait_count; k++) {
-            int earlier = k < 0 ? before[c->device] : c->waits[k];
-            if (earlier < 0)
-                continue;
-            for (int d = 0; d < devices; d++)
-                if (o->clock[earlier * devices + d] > clock[d])
-                    clock[d] = o->clock[earlier * devices + d];
-            int device = o->s->commands[earlier].device;
-            if (clock[device] <= o->position[earlier])
-                clock[device] = o->position[earlier] + 1;
-        }
-        o->position[i] = done[c->device]++;
-        before[c->device] = i;
-    }
-}
-
-// True if command a is always done before b begins (a stands before b in the list).
 static bool is_before(const Order *o, int a, int b)
 {
-    int device = o->s->commands[a].device;
-    return device == o->s->commands[b].device
-        || o->clock[b * o->p->device_count + device] > o->position[a];
+    return order_before(o->s, o->clocks, a, b);
 }
 
 // Runs of bytes at equal distances: images, or in NHWC pixels. distance 0: in one piece.
@@ -296,7 +263,8 @@ bool validate_order(const Program *p, int sequence, Arena *scratch, char err[PRO
 {
     Order o = { .p = p, .s = &p->sequences[sequence], .scratch = scratch, .err = err };
     o.uses = ARENA_ARRAY(scratch, Use, p->buffer_count + 1);
-    find_clocks(&o);
+    o.clocks = ARENA_ARRAY(scratch, CommandClock, o.s->command_count + 1);
+    order_clocks(o.s, o.clocks);
     use_inputs(&o);
     return follow_commands(&o) && check_copies(&o) && use_results(&o) && check_sharing(&o);
 }

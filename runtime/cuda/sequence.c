@@ -1,10 +1,10 @@
 // Readies a sequence: arguments of its launches, messages of its copies, events where a device waits for
 // another. A copy is packed as early as its order allows: behind the last command of the sender that is
 // known to be done when the copy begins.
+#include "program/order.h"
 #include "runtime/cuda/exec.h"
 #include "runtime/cuda/move.h"
 #include <stdlib.h>
-#include <string.h>
 
 enum { ALIGN = 128 };                  // of messages
 
@@ -113,47 +113,19 @@ static bool open_copy(Device *d, const Sequence *s, int index, CudaCopy *c, char
         && open_event(d, c->to, DRIVER_EVENT_DISABLE_TIMING, &c->arrived, err);
 }
 
-// --- who is before whom ---------------------------------------------------------------------------
-
-typedef int Clock[PROGRAM_DEVICES];            // by device: its last command that is done; -1: none
-
-static void join(const Sequence *s, const Clock *clocks, int earlier, Clock into)
-{
-    for (int d = 0; d < PROGRAM_DEVICES; d++)
-        if (clocks[earlier][d] > into[d])
-            into[d] = clocks[earlier][d];
-    int device = s->commands[earlier].device;
-    if (earlier > into[device])
-        into[device] = earlier;
-}
-
-// clocks[i]: what is done when command i begins.
-static void find_clocks(const Sequence *s, Clock *clocks)
-{
-    int last[PROGRAM_DEVICES];
-    memset(last, -1, sizeof last);
-    for (int i = 0; i < s->command_count; i++) {
-        const Command *c = &s->commands[i];
-        memset(clocks[i], -1, sizeof clocks[i]);
-        if (last[c->device] >= 0)
-            join(s, clocks, last[c->device], clocks[i]);
-        for (int k = 0; k < c->wait_count; k++)
-            join(s, clocks, c->waits[k], clocks[i]);
-        last[c->device] = i;
-    }
-}
+// --- who waits for whom ---------------------------------------------------------------------------
 
 static bool open_order(Device *d, const Sequence *s, CudaSequence *q, char *err)
 {
-    Clock *clocks = calloc((size_t)s->command_count + 1, sizeof *clocks);
+    CommandClock *clocks = calloc((size_t)s->command_count + 1, sizeof *clocks);
     if (!clocks)
         return no_memory(err);
-    find_clocks(s, clocks);
+    order_clocks(s, clocks);
     bool good = true;
     for (int i = 0; i < s->command_count && good; i++) {
         const Command *c = &s->commands[i];
         if (c->kind == COMMAND_COPY)
-            q->copies[c->first].after = clocks[i][q->copies[c->first].from];
+            q->copies[c->first].after = order_copy_after(d->program, s, clocks, i);
         for (int k = 0; k < c->wait_count && good; k++)
             good = open_event(d, s->commands[c->waits[k]].device, DRIVER_EVENT_DISABLE_TIMING,
                               &q->done[c->waits[k]], err);
