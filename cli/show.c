@@ -42,7 +42,7 @@ static void describe(char *to, size_t size)
 
 int verb_show(int argc, char **argv)
 {
-    ShowOptions o = { .seed = 1 };
+    ShowOptions o = { .seed = 1, .steps = 5, .link = 50, .latency = 5 };
     char what[160 * NOUNS];
     describe(what, sizeof what);
     Option options[] = {
@@ -51,6 +51,11 @@ int verb_show(int argc, char **argv)
         WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override),
         WITH_BATCH(&o.batch), WITH_SEED(&o.seed), WITH_SET(&o.set),
         { "after", OPTION_TEXT, &o.after, "PASS", "the graph after this pass (show graph)", "all passes" },
+        WITH_MAP(&o.map), WITH_THREADS(&o.threads),
+        { "steps", OPTION_NUMBER, &o.steps, "N", "how many are measured (show timeline)", "5" },
+        { "link", OPTION_NUMBER, &o.link, "GB/S", "from GPU to GPU, each way (show timeline)", "50" },
+        { "latency", OPTION_COUNT, &o.latency, "US", "microseconds of a message (show timeline)", "5" },
+        { "svg", OPTION_FLAG, &o.svg, NULL, "a picture (show timeline)", "off" },
         { "mode", OPTION_TEXT, &o.mode, "MODE", "train, test or predict (show graph)", "train" },
     };
     Usage usage = { .verb = "show", .operands = "NOUN FILE.net [LAYER|LINE]", .least = 2, .most = 3,

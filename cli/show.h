@@ -12,9 +12,11 @@ typedef struct {
     const char *after;         // show graph --after PASS
     const char *mode;          // show graph --mode MODE
     const char *net, *target, *precision, *plan, *override, *colour;
+    const char *map;           // show timeline: who runs where
     int64_t     batch, seed;
+    int64_t     threads, steps, link, latency;             // show timeline
     Pairs       set;
-    bool        json;
+    bool        json, svg;
 } ShowOptions;
 
 // Prints to `out`; returns the exit code of the verb.

@@ -12,6 +12,10 @@ typedef struct Device Device;
 // How long a launch took: seconds of all threads together, summed over `runs` of its sequence.
 typedef struct { double seconds; int64_t runs; } LaunchTime;
 
+// When a command of a sequence ran, in seconds since its run began: the device came to it, had waited for
+// others, was through. A copy that goes by itself was on its way in between; else left = arrived.
+typedef struct { double ready, begin, end, left, arrived; } CommandTime;
+
 // How a program is opened.
 typedef struct {
     const int *map;                // by logical device: the physical one, 0..count-1; GPUs: -1: any
@@ -55,6 +59,9 @@ typedef struct DeviceClass {
     // Adds to the times of every launch from now on (`times` has the sequence's launch_count
     // entries; NULL: stop).
     void    (*profile)(Device *d, int sequence, LaunchTime *times);
+    // Writes when every command ran into `times` from now on, those of the last run (`times` has the
+    // sequence's command_count entries; NULL: stop). GPUs have none: their timeline is predicted.
+    void    (*watch)(Device *d, int sequence, CommandTime *times);
 } DeviceClass;
 
 extern const DeviceClass device_cpu, device_cuda;

@@ -2,33 +2,11 @@
 // image without a barrier between, sets of independent groups, copies.
 //
 // Before: HAS_GROUPS. After: HAS_ORDER; graph->groups stands in the order of execution, which is
-// legal for all devices together. List scheduling: among the groups whose inputs are ready, first
-// the rounded copies of parameters, which most runs leave out, then
-// copies (they leave as early as possible), then what others wait for, on the device that is
-// running, images before jobs; weight gradients and updates, for which nobody waits, come last.
+// legal for all devices together. order.c chooses it.
+#include "pass/order.h"
 #include "pass/pass.h"
 #include "pass/rules.h"
 #include <assert.h>
-#include <string.h>
-
-typedef struct {
-    Graph  *g;
-    bool    joins;             // commands of several groups; a GPU overlaps launches by streams
-    int   **users;             // by group id: groups that wait for it
-    int    *user_count, *user_capacity;
-    int    *waits_for;         // by group id: how many groups it waits for
-    bool   *is_leaf;           // by group id: only updates wait for it, directly or not
-    int    *ready;
-    int     ready_count;
-} Order;
-
-static bool is_update(const Group *group)
-{
-    for (int i = 0; i < group->count; i++)
-        if (op_has(group->nodes[i]->op, OP_UPDATE))
-            return true;
-    return false;
-}
 
 static void wait_for(Order *o, const Group *user, const Group *needed)
 {
@@ -83,64 +61,18 @@ static void find_waits(Order *o)
     }
 }
 
-// Groups were made in an order that respects inputs, so users come later: one walk backwards.
+// What only updates wait for: weight gradients. What goes image by image is no leaf, though in the end a
+// whole backward pass is there for updates. Groups were made in an order that respects inputs, so users
+// come later: one walk backwards.
 static void find_leaves(Order *o)
 {
     for (int i = o->g->group_count - 1; i >= 0; i--) {
-        bool leaf = is_update(o->g->groups[i]) || o->user_count[i] > 0;
+        const Group *group = o->g->groups[i];
+        bool leaf = group_is_update(group) || (o->user_count[i] > 0 && !group->per_image);
         for (int k = 0; k < o->user_count[i]; k++)
             leaf = leaf && o->is_leaf[o->users[i][k]];
         o->is_leaf[i] = leaf;
     }
-}
-
-// Smaller is sooner.
-static int urgency(const Order *o, const Group *group, int device)
-{
-    if (node_is_rounded(group->root))
-        return -1;
-    if (group->pattern == PATTERN_COPY)
-        return 0;
-    int rank = o->is_leaf[group->id] ? is_update(group) ? 40 : 20 : 10;
-    rank += group->root->device == device ? 0 : 5;
-    return rank + (group->per_image ? 0 : 1);
-}
-
-static Group *take_next(Order *o, int device)
-{
-    int best = 0;
-    for (int i = 1; i < o->ready_count; i++) {
-        const Group *a = o->g->groups[o->ready[i]], *b = o->g->groups[o->ready[best]];
-        int rank = urgency(o, a, device) - urgency(o, b, device);
-        if (rank < 0 || (rank == 0 && a->id < b->id))
-            best = i;
-    }
-    int id = o->ready[best];
-    o->ready[best] = o->ready[--o->ready_count];
-    return o->g->groups[id];
-}
-
-static bool put_in_order(Order *o)
-{
-    Graph *g = o->g;
-    Group **order = ARENA_ARRAY(g->arena, Group *, g->group_count);
-    int count = 0, device = 0;
-    for (int i = 0; i < g->group_count; i++)
-        if (!o->waits_for[i])
-            o->ready[o->ready_count++] = i;
-    while (o->ready_count) {
-        Group *group = take_next(o, device);
-        order[count++] = group;
-        if (group->pattern != PATTERN_COPY)
-            device = group->root->device;
-        for (int i = 0; i < o->user_count[group->id]; i++)
-            if (--o->waits_for[o->users[group->id][i]] == 0)
-                o->ready[o->ready_count++] = o->users[group->id][i];
-    }
-    if (count < g->group_count)
-        return diag_error(g->diag, NO_SPAN, "E900", "internal error: groups wait for each other");
-    memcpy(g->groups, order, (size_t)count * sizeof *order);
-    return true;
 }
 
 // --- commands -----------------------------------------------------------------------------------
@@ -159,9 +91,11 @@ static bool waits_on(const Order *o, const Group *user, const Group *needed)
     return false;
 }
 
+// A GPU overlaps launches by streams.
 static bool can_join(const Order *o, const GroupCommand *c, const Group *group)
 {
-    if (!o->joins || c->kind != kind_of(group) || c->device != group->root->device || c->kind == GROUPS_COPY)
+    if (o->kind != TARGET_CPU || c->kind != kind_of(group) || c->device != group->root->device
+        || c->kind == GROUPS_COPY)
         return false;
     if (c->kind == GROUPS_CHAIN)                  // parts of a batch go with others of as many images
         return o->g->groups[c->first]->root->shape.n == group->root->shape.n;
@@ -222,13 +156,12 @@ static void find_cross_waits(Order *o)
 
 bool pass_schedule(Graph *g, const PassOptions *options)
 {
-    Order o = { .g = g, .joins = options->target->kind == TARGET_CPU };
+    Order o = { .g = g, .kind = options->target->kind };
     o.users = ARENA_ARRAY(g->arena, int *, g->group_count);
     o.user_count = ARENA_ARRAY(g->arena, int, g->group_count);
     o.user_capacity = ARENA_ARRAY(g->arena, int, g->group_count);
     o.waits_for = ARENA_ARRAY(g->arena, int, g->group_count);
     o.is_leaf = ARENA_ARRAY(g->arena, bool, g->group_count);
-    o.ready = ARENA_ARRAY(g->arena, int, g->group_count);
     find_waits(&o);
     find_leaves(&o);
     if (!put_in_order(&o))

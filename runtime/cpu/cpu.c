@@ -297,6 +297,8 @@ static void cpu_profile(Device *d, int sequence, LaunchTime *times)
     q->times = q->seconds ? times : NULL;
 }
 
+static void cpu_watch(Device *d, int sequence, CommandTime *times) { d->sequences[sequence].watched = times; }
+
 const DeviceClass device_cpu = {
     .name = "cpu",
     .open = cpu_open,
@@ -314,4 +316,5 @@ const DeviceClass device_cpu = {
     .poison = cpu_poison,
     .check_guards = cpu_check_guards,
     .profile = cpu_profile,
+    .watch = cpu_watch,
 };

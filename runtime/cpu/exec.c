@@ -138,23 +138,51 @@ static void report_done(Device *d, int command)
 
 // --- a run ----------------------------------------------------------------------------------------
 
+static void await_others(Device *d, const Command *c, int group)
+{
+    const Sequence *s = &d->program->sequences[d->running];
+    for (int k = 0; k < c->wait_count; k++)
+        if (d->group_of[s->commands[c->waits[k]].device] != group)
+            await_command(d, c->waits[k]);
+}
+
+static void run_command(Device *d, const Command *c, int group)
+{
+    if (c->kind == COMMAND_COPY)
+        run_copy(d, c->first, group);
+    else
+        run_launches(d, c, group);
+}
+
+static void run_watched(Device *d, const Command *c, int group, CommandTime *time)
+{
+    double ready = now() - d->began;
+    *time = (CommandTime){ .ready = ready, .begin = ready };
+    if (c->wait_count) {
+        await_others(d, c, group);
+        time->begin = now() - d->began;
+    }
+    run_command(d, c, group);
+    time->end = now() - d->began;
+}
+
 static void run_group(void *context, int64_t item, const PoolWorker *driver)
 {
     Device *d = context;
     int group = (int)item;
     const Sequence *s = &d->program->sequences[d->running];
+    CommandTime *watched = d->sequences[d->running].watched;
     (void)driver;
     for (int i = 0; i < s->command_count; i++) {
         const Command *c = &s->commands[i];
         if (d->group_of[c->device] != group)
             continue;
-        for (int k = 0; k < c->wait_count; k++)
-            if (d->group_of[s->commands[c->waits[k]].device] != group)
-                await_command(d, c->waits[k]);
-        if (c->kind == COMMAND_COPY)
-            run_copy(d, c->first, group);
-        else
-            run_launches(d, c, group);
+        if (watched) {
+            run_watched(d, c, group, &watched[i]);
+        } else {
+            await_others(d, c, group);
+            run_command(d, c, group);
+        }
         report_done(d, i);
     }
 }
@@ -223,6 +251,7 @@ bool cpu_run(Device *d, int sequence, char err[DEVICE_ERROR])
         return false;
     }
     cpu_start(d, sequence);
+    d->began = now();
     pool_run(d->drivers, d->group_count, run_group, d);
     if (d->sequences[sequence].times)
         add_times(d, sequence);

@@ -19,6 +19,7 @@ typedef struct {
     atomic_llong *done;                // by command: the number of the run that has done it
     LaunchTime   *times;               // the caller's; NULL: no profile
     double       *seconds;             // by worker of all groups, then launch: of this run
+    CommandTime  *watched;             // the caller's; NULL: nobody watches
 } CpuSequence;
 
 struct Device {
@@ -38,6 +39,7 @@ struct Device {
     int            entered;                         // sequence that ran last; -1: none
     int            running;                         // sequence under way
     int64_t        run;                             // number of the current run
+    double         began;                           // when: seconds of the monotonic clock
     atomic_llong   copied;                          // bytes
     pthread_mutex_t mutex;                          // for groups that sleep until others get on
     pthread_cond_t  advanced;

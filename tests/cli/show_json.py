@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 CLEAVE = sys.argv[1]
-SHOWN = "ast graph shapes cost comm plan kernels cpu memory schedule fusion".split()
+SHOWN = "ast graph shapes cost comm plan kernels cpu memory schedule timeline fusion".split()
 NETS = {"nets/alexnet.net": ["conv2", "12"], "nets/digits.net": ["fc1", "7"]}
 
 
