@@ -63,7 +63,7 @@ static double seconds_of(const Foresight *f, const Command *c)
     if (c->kind == COMMAND_COPY)
         return moving(f->t->program, c->device, s->copies[c->first].bytes);
     for (int i = c->first; i < c->first + c->count; i++)
-        seconds += s->launches[i].seconds;
+        seconds += s->launches[i].refreshes ? 0 : s->launches[i].seconds;
     return seconds;
 }
 

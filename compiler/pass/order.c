@@ -71,7 +71,8 @@ static bool feeds_copy(const Order *o, const Group *group)
     return false;
 }
 
-// Smaller is sooner: rounded copies of parameters, which most runs leave out, messages, what becomes one, images before jobs, what only updates wait for, updates.
+// Smaller is sooner: rounded copies of parameters, which most runs leave out, messages, what becomes one,
+// images before jobs, what only updates wait for, updates.
 static int urgency(const Order *o, const Group *group)
 {
     if (node_is_rounded(group->root))
