@@ -74,7 +74,7 @@ static void print_bar(const Timeline *t, const Bar *b, FILE *out)
 static void print_lanes(const Timeline *t, FILE *out)
 {
     for (int d = 0; d < t->program->device_count; d++)
-        for (int way = 0; way <= has_messages(t, d); way++) {
+        for (int way = 0; way < (has_messages(t, d) ? 2 : 1); way++) {
             int y = TOP + LANE * lane_of(t, d, way) + BAR_HEIGHT / 2 + 4;
             fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", LEFT - 8, y);
             print_xml(t->program->devices[d].name, out);

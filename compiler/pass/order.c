@@ -6,6 +6,7 @@
 // in one piece.
 #include "pass/order.h"
 #include "ir/op.h"
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -191,6 +192,7 @@ static void lay_together(Play *p, Group **to)
 bool put_in_order(Order *o)
 {
     Graph *g = o->g;
+    assert(g->device_count > 0);                     // pass_place names one at least
     Play p = { .o = o, .ready = ARENA_ARRAY(g->arena, double, g->group_count),
                .waiting = ARENA_ARRAY(g->arena, int, g->group_count),
                .taken = ARENA_ARRAY(g->arena, bool, g->group_count) };
