@@ -78,7 +78,7 @@ item:
 | "net" NAME params ":" signature[in] "->" signature[out] body
                         { $$ = ast_net(p, @$, $NAME, $params, $in, $out, $body); }
 | "net" NAME "=" NAME[base] "with" body
-                        { $$ = ast_item(p, AST_DERIVE, @$, $2, NULL, $base, $body); }
+                        { $$ = AST_MAKE(AST_DERIVE, @$, $2, $body, ast_leaf(p, AST_NAME, @base, $base)); }
 | "data" NAME body      { $$ = ast_item(p, AST_DATA, @$, $NAME, NULL, NULL, $body); }
 | "train" NAME "on" NAME[data] body
                         { $$ = ast_item(p, AST_TRAIN, @$, $2, NULL, $data, $body); }

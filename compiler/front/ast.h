@@ -46,7 +46,7 @@ typedef enum {
     AST_OP,            // text; params; names = indices; child 0: the formula
     AST_BLOCK,         // text; params; child 0: body
     AST_NET,           // text; params; inputs, outputs; child 0: body
-    AST_DERIVE,        // net text = names[0] with child 0
+    AST_DERIVE,        // net text = child 1 (an AST_NAME) with child 0
     AST_DATA,          // text; child 0: body
     AST_TRAIN,         // text = net; names[0] = data; child 0: body
     AST_PARAM          // text; child 0: default or NULL. Also an input or output: text or NULL, child 0

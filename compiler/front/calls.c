@@ -74,6 +74,20 @@ static Value finish_stage(Elab *e, StageUse *u, Instance *instance)
     return n ? value_tensor(n) : UNKNOWN;
 }
 
+static Value compute_built_in(Elab *e, Staged *s, Value in)
+{
+    StageUse *u = s->use;
+    bool known = s->known && value_is_tensor(in) && in.node && shape_is_legal(in.node->shape);
+    if (known)
+        u->in[0] = in.node;
+    u->layer = layer_new(e, s->name, s->kind, s->at);
+    Instance *instance = ARENA_NEW(e->arena, Instance);
+    *instance = (Instance){ .name = u->layer->name, .stage = u->stage, .use = *u,
+                            .decided = u->decided, .split = e->split };
+    e->made = instance;
+    return known ? finish_stage(e, u, instance) : UNKNOWN;
+}
+
 static Value call_built_in(Elab *e, const Ast *a, const BuiltIn *stage, Value in, bool piped)
 {
     StageUse u = { .stage = stage, .at = a->at, .ast = a };
@@ -89,20 +103,18 @@ static Value call_built_in(Elab *e, const Ast *a, const BuiltIn *stage, Value in
         first = add_named_inputs(e, &u, a, stage_tensors(stage) - (piped ? 1 : 0), &known);
     if (stage_is_own(stage))
         known &= has_its_tensors(e, &u, a, &first, known);
-    bool decided = arguments_of_stage(e, a, first, &u);
-    known &= decided;
+    u.decided = arguments_of_stage(e, a, first, &u);
+    known &= u.decided;
     e->wanted_name = wanted;
     if (known && stage->inputs == TAKES_SEVERAL && !stage_is_own(stage) && u.inputs < 2) {
         elab_error(e, a->at, "E404", "`%s` needs the tensors to combine: %s(other)", stage->name,
                    stage->name);
         known = false;
     }
-    u.layer = layer_new(e, stage->name, a->at);
-    Instance *instance = ARENA_NEW(e->arena, Instance);
-    *instance = (Instance){ .name = u.layer->name, .stage = stage, .use = u, .decided = decided,
-                             .split = e->split };
-    e->made = instance;
-    return known ? finish_stage(e, &u, instance) : UNKNOWN;
+    Staged s = { .kind = stage->name, .at = a->at, .compute = compute_built_in, .use = &u };
+    s.name = layer_take_name(e, stage->name);
+    s.known = known;
+    return edits_compute(e, &s, known ? value_tensor(u.in[0]) : UNKNOWN);
 }
 
 // --- blocks -------------------------------------------------------------------------------------
@@ -133,8 +145,7 @@ static Value run_block(Elab *e, const Ast *block, const Value *args, const char 
     Elab kept = *e;
     Call *call = ARENA_NEW(e->arena, Call);
     *call = (Call){ block->text, at, e->call };
-    Namer namer = { .prefix = arena_printf(e->arena, "%s.", name) };
-    names_open(&namer.counts, e->arena);
+    Namer namer = namer_open(e->arena, arena_printf(e->arena, "%s.", name));
     e->call = call;
     e->namer = &namer;
     e->calls++;
@@ -175,6 +186,16 @@ static void evaluate_args(Elab *e, const Ast *a, const Ast *block, Value *args)
     }
 }
 
+static Value compute_block(Elab *e, Staged *s, Value in)
+{
+    Instance *i = s->block;
+    i->split = e->split;
+    layer_put_name(e, i->name, s->at);
+    Value v = run_block(e, i->block, i->args, i->name, in, s->at);
+    e->made = i;
+    return v;
+}
+
 static Value call_block(Elab *e, const Ast *a, const Ast *block, Value in)
 {
     names_put(&e->called, block->text, (void *)block);
@@ -189,12 +210,11 @@ static Value call_block(Elab *e, const Ast *a, const Ast *block, Value in)
     Value *args = ARENA_ARRAY(e->arena, Value, block->param_count + 1);
     evaluate_args(e, a, block, args);
     e->wanted_name = wanted;
-    const char *name = layer_take_name(e, block->text, a->at);
     Instance *instance = ARENA_NEW(e->arena, Instance);
-    *instance = (Instance){ .name = name, .block = block, .args = args, .split = e->split };
-    Value v = run_block(e, block, args, name, in, a->at);
-    e->made = instance;
-    return v;
+    *instance = (Instance){ .name = layer_take_name(e, block->text), .block = block, .args = args };
+    Staged s = { .name = instance->name, .kind = block->text, .at = a->at, .compute = compute_block,
+                 .block = instance };
+    return edits_compute(e, &s, in);
 }
 
 Value call_block_unknown(Elab *e, const Ast *block)
@@ -211,6 +231,12 @@ Value call_again(Elab *e, Instance *i, Value in, Span at)
 {
     if (in.kind == VALUE_UNKNOWN || (i->stage && !i->decided))
         return UNKNOWN;
+    if (i->edit) {
+        elab_error(e, at, "E125", "`%s` is used again here; a derivation that changes it would have to "
+                   "change it at both places", i->name);
+        diag_note(e->diag, i->edit->at, "changed here");
+        return UNKNOWN;
+    }
     if (i->split != e->split) {
         elab_error(e, at, "E212", "the weights of `%s` live in another region; it cannot be used again here",
                    i->name);

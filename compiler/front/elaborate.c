@@ -11,6 +11,7 @@ void elab_open(Elab *e, const AstFile *file, const FrontOptions *o, Arena *arena
     names_open(&e->declared, arena);
     names_open(&e->called, arena);
     names_open(&e->own_ops, arena);
+    names_open(&e->named, arena);
     e->globals = e->scope = scope_open(arena, NULL);
     items_collect(e);
     items_bind_lets(e);
@@ -44,6 +45,8 @@ Value elab_error(Elab *e, Span at, const char *code, const char *fmt, ...)
         diag_error(e->diag, at, code, "%s (%s)", text, chain);
     else
         diag_error(e->diag, at, code, "%s", text);
+    if (e->graph)
+        graph_note_derived(e->graph, at);
     if (e->diag->errors > LIMIT_ERRORS)
         e->stopped = true;
     return UNKNOWN;

@@ -11,6 +11,7 @@ enum {
     LIMIT_LAYERS = 10000,              // of one net, after expansion
     LIMIT_PASSES = 100000,             // passes of loops and calls of blocks
     LIMIT_CALLS  = 64,                 // blocks that call blocks
+    LIMIT_DERIVED = 16,                // nets derived from nets
     LIMIT_DEPTH  = 400,                // nested evaluations
     LIMIT_ERRORS = 200                 // after so many it is a wrong kind of file
 };
@@ -23,6 +24,8 @@ typedef struct {
     Span        at;
 } Argument;
 
+struct Elab;
+
 // One use of a built-in stage, ready to be built.
 typedef struct StageUse {
     const BuiltIn *stage;
@@ -30,6 +33,7 @@ typedef struct StageUse {
     Node         **in;                 // the tensors that flow in, at least one
     int            inputs;
     Layer         *layer;
+    bool           decided;            // all arguments have values
     Span           at;                 // the stage in the text
     const Ast     *ast;                // its call, for fixes
 } StageUse;
@@ -44,13 +48,30 @@ typedef struct Instance {
     Value         *args;               // of the block, by parameter
     const Split   *split;              // where its weights live
     int            uses;
+    const Ast     *edit;               // of a derivation, in whose way it is to be used again; or NULL
 } Instance;
 
-// Automatic names count per kind and block instance: conv1, relu1, stage2.conv1.
+// Automatic names count per kind and block instance: conv1, relu1, stage2.conv1. Those that a
+// derivation puts in count apart, so that the others keep their numbers.
 typedef struct Namer {
     const char *prefix;                // "" or "stage2."
-    Names       counts;                // kind -> int
+    Names       counts;                // kind, behind the level of a derivation -> int
 } Namer;
+
+// A name that a layer or an instance of a block has.
+typedef struct { Span at; int level; } Named;
+
+// A stage that is about to be computed: what a derivation's edits stand around (edits.c).
+typedef struct Staged {
+    const char *name;                  // of its layer or of the block's instance
+    const char *kind;                  // "conv", or the block's name
+    Span        at;
+    bool        ends_branch;           // the concatenation of `branch`: can only be followed
+    Value     (*compute)(struct Elab *e, struct Staged *s, Value in);
+    StageUse   *use;                   // of a built-in stage
+    bool        known;                 // of a built-in stage: its inputs and arguments are
+    Instance   *block;                 // of a block
+} Staged;
 
 // A window that made a map smaller: remembered to explain shapes.
 typedef struct Sized {
@@ -67,6 +88,7 @@ typedef struct LateSetting {
     const char         *name;          // "conv3.init"
     Value               value;
     Span                at, value_at;
+    int                 level;         // of the derivation that says so; 0: the net itself
     struct LateSetting *next;
 } LateSetting;
 
@@ -106,6 +128,13 @@ typedef struct Elab {
     Names               init_of;       // "conv1.weights" -> Init, as overridden
     Sized              *sized;         // latest first
     LateSetting        *late, **late_end;
+
+    Names               named;         // full name of a layer or of a block's instance -> Named
+    struct Derivation **derived;       // of a net `a = b with { ... }`: [1] is nearest to the net that is
+    int                 levels;        // written out, [levels] is `a`
+    int                 level;         // whose text is elaborated: 0 the net's, k that of derived[k]
+    Node               *edited_from;   // what the stage that gave `edited_to` gave without its edits, or
+    Node               *edited_to;     // NULL when it is gone: for its promise
 } Elab;
 
 // --- elaborate.c: the context, errors with their chain of calls ----------------------------------
@@ -148,8 +177,11 @@ double      use_real(const StageUse *u, const char *name);
 const char *use_word(const StageUse *u, const char *name);
 
 // --- layers.c -------------------------------------------------------------------------------------
-Layer *layer_new(Elab *e, const char *kind, Span at);            // takes e->wanted_name
-const char *layer_take_name(Elab *e, const char *kind, Span at); // the same for a block's instance
+Namer namer_open(Arena *a, const char *prefix);
+// The name of the next layer or instance of a block: e->wanted_name, which it takes, or a number.
+const char *layer_take_name(Elab *e, const char *kind);
+void   layer_put_name(Elab *e, const char *name, Span at);       // it came to be: of an instance of a block
+Layer *layer_new(Elab *e, const char *name, const char *kind, Span at);
 // The parameter node `layer.what`; the same one when the layer is used again. NULL: reported.
 Node  *layer_param(Elab *e, StageUse *u, const char *what, bool is_bias, Shape shape,
                    int64_t fan_in, int64_t fan_out, Init init);
@@ -191,8 +223,15 @@ Value promise_check(Elab *e, const Ast *is, Value v);
 bool  shape_from_value(Elab *e, Value v, Span at, Shape *out);   // n = 1; reports what is none
 void  promise_remember(Elab *e, StageUse *u, Node *in, Node *out, const Window *w);
 
+// --- edits.c: stages of nets that are derived from others (derive.h) -----------------------------------
+// The value of a stage, with what the derivations at hand do to it.
+Value edits_compute(Elab *e, Staged *s, Value in);
+
 // --- items.c: the items of a file ----------------------------------------------------------------------
-const Ast *item_net(Elab *e);                      // by options, train section, or the last one
+// The net that is meant: that of the options, that of the last train section, or the last one. What
+// the file itself says goes before what it uses. NULL: the file has none.
+const char *item_net_name(const AstFile *f, const FrontOptions *o);
+const Ast *item_net(Elab *e);                      // the same; NULL: reported
 const Ast *item_train(const AstFile *f, const char *net);        // the last for that net, or NULL
 const Ast *item_data(Elab *e, const char *name);
 void  items_collect(Elab *e);                      // names of items; reports duplicates
@@ -203,6 +242,8 @@ const Ast *items_overrides(Elab *e);
 
 // --- net.c ---------------------------------------------------------------------------------------------
 Graph *net_graph(Elab *e, const Ast *net, GraphMode mode);       // without loss and metrics
+// Only the inputs and the body, whose value it is: for the names of its layers.
+Value  net_body(Elab *e, const Ast *net, GraphMode mode);
 void   net_check_overrides(Elab *e, const Ast *net);             // reports names that nothing has
 bool   net_add_loss(Elab *e, const Ast *net, const Ast *train);
 

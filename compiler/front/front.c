@@ -20,7 +20,8 @@ static FrontOptions with_batch(const AstFile *file, const FrontOptions *o, Arena
         return filled;
     filled.batch = 1;
     filled.batch_grows = true;
-    const Ast *train = item_train(file, o->net);
+    const char *net = item_net_name(file, o);
+    const Ast *train = net ? item_train(file, net) : NULL;
     Elab e;
     int before = diag->errors;
     elab_open(&e, file, o, arena, diag);
@@ -76,8 +77,7 @@ bool front_recipe(const AstFile *file, const FrontOptions *options, Arena *arena
     const Ast *train = net ? item_train(file, net->text) : NULL;
     if (!train)
         return net != NULL && diag->errors == before;
-    if (net->kind == AST_NET)
-        net_graph(e, net, GRAPH_PREDICT);        // settings of layers are checked against the net
+    net_graph(e, net, GRAPH_PREDICT);            // settings of layers are checked against the net
     if (diag->errors > before || !train_recipe(e, train, out))
         return false;
     out->has_train = true;
@@ -108,7 +108,7 @@ static void check_net(const AstFile *file, const FrontOptions *options, const As
     const Ast *train = item_train(file, net->text);
     if (diag->errors == 0)
         unused_dropout(g, diag);
-    if (!train || net->kind != AST_NET)
+    if (!train)
         return;
     if (diag->errors == before)
         net_add_loss(e, net, train);
@@ -128,8 +128,7 @@ static void check_block(const AstFile *file, const FrontOptions *o, const Ast *b
     names_open(&e->layers, arena);
     names_open(&e->numbered, arena);
     names_open(&e->params, arena);
-    Namer namer = { .prefix = "" };
-    names_open(&namer.counts, arena);
+    Namer namer = namer_open(arena, "");
     e->namer = &namer;
     call_block_unknown(e, block);
     *declared = e->declared;

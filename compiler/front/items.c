@@ -51,16 +51,35 @@ const Ast *item_data(Elab *e, const char *name)
     return NULL;
 }
 
-static const Ast *find_net(const Elab *e, const char *name)
+static bool is_net(const Ast *item)
+{
+    return item->kind == AST_NET || item->kind == AST_DERIVE;
+}
+
+static const Ast *find_net(const AstFile *f, const char *name)
 {
     const Ast *found = NULL;
-    for (int i = 0; i < e->file->count; i++) {
-        const Ast *item = e->file->items[i];
-        bool is_net = item->kind == AST_NET || item->kind == AST_DERIVE;
-        if (is_net && (!name || !strcmp(item->text, name)))
-            found = item;
-    }
+    for (int i = 0; i < f->count; i++)
+        if (is_net(f->items[i]) && (!name || !strcmp(f->items[i]->text, name)))
+            found = f->items[i];
     return found;
+}
+
+// Whether the item stands in the file that was asked for: not in one that it uses.
+static bool is_own(const AstFile *f, const Ast *item)
+{
+    const Source *main = f->diag->sources;
+    return item && item->at.start >= main->start && item->at.end <= main->start + main->length;
+}
+
+const char *item_net_name(const AstFile *f, const FrontOptions *o)
+{
+    if (o->net)
+        return o->net;
+    const Ast *train = item_train(f, NULL), *net = find_net(f, NULL);
+    if (net && (!train || (is_own(f, net) && !is_own(f, train))))
+        return net->text;
+    return train ? train->text : NULL;
 }
 
 static const Ast *no_such_net(Elab *e, const char *name, Span at)
@@ -68,7 +87,7 @@ static const Ast *no_such_net(Elab *e, const char *name, Span at)
     const char **known = ARENA_ARRAY(e->arena, const char *, e->file->count + 1);
     int count = 0;
     for (int i = 0; i < e->file->count; i++)
-        if (e->file->items[i]->kind == AST_NET || e->file->items[i]->kind == AST_DERIVE)
+        if (is_net(e->file->items[i]))
             known[count++] = e->file->items[i]->text;
     const char *nearest = text_nearest(name, known, count);
     diag_error(e->diag, at, "E108", "there is no net `%s`%s%s%s", name, nearest ? "; did you mean `" : "",
@@ -81,8 +100,8 @@ static const Ast *no_such_net(Elab *e, const char *name, Span at)
 const Ast *item_net(Elab *e)
 {
     const Ast *train = item_train(e->file, e->options->net);
-    const char *name = e->options->net ? e->options->net : train ? train->text : NULL;
-    const Ast *net = find_net(e, name);
+    const char *name = item_net_name(e->file, e->options);
+    const Ast *net = name ? find_net(e->file, name) : NULL;
     if (net)
         return net;
     if (name)

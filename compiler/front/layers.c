@@ -1,36 +1,55 @@
 // Layers: their names, their parameters, and settings that wait until all layers are known.
 #include "base/text.h"
-#include "front/elaborate.h"
+#include "front/derive.h"
 #include <string.h>
+
+Namer namer_open(Arena *a, const char *prefix)
+{
+    Namer n = { .prefix = prefix };
+    names_open(&n.counts, a);
+    return n;
+}
+
+// How many of `what` the text at hand has named. Each derivation counts for itself.
+static int *count_of(Elab *e, Names *counts, const char *what)
+{
+    const char *key = e->level ? arena_printf(e->arena, "%d %s", e->level, what) : what;
+    int *count = names_find(counts, key);
+    if (!count) {
+        count = ARENA_NEW(e->arena, int);
+        names_put(counts, key, count);
+    }
+    return count;
+}
+
+// A derivation's stages step aside for those of its base, whether these are met already or not, and
+// never the other way round: so the base's keep their names.
+static bool is_taken(const Elab *e, const char *name)
+{
+    const Named *n = names_find(&e->layers, name) ? names_find(&e->named, name) : NULL;
+    return (n && n->level <= e->level) || (e->level && names_find(&e->derived[e->level]->names, name));
+}
 
 // conv1, conv2, ...: the next free automatic name of a kind, below the namer's prefix.
 static const char *automatic_name(Elab *e, const char *kind)
 {
-    int *count = names_find(&e->namer->counts, kind);
-    if (!count) {
-        count = ARENA_NEW(e->arena, int);
-        names_put(&e->namer->counts, kind, count);
-    }
+    int *count = count_of(e, &e->namer->counts, kind);
     const char *name;
     do
         name = arena_printf(e->arena, "%s%s%d", e->namer->prefix, kind, ++*count);
-    while (!e->reusing && names_find(&e->layers, name));
+    while (!e->reusing && is_taken(e, name));
     return name;
 }
 
 // name2, name3, ...: the next free one. A loop of thousands does not begin at 2 each time.
 static const char *numbered_name(Elab *e, const char *name)
 {
-    int *count = names_find(&e->numbered, name);
-    if (!count) {
-        count = ARENA_NEW(e->arena, int);
-        *count = 1;
-        names_put(&e->numbered, name, count);
-    }
+    int *count = count_of(e, &e->numbered, name);
+    *count += !*count;
     const char *numbered;
     do
         numbered = arena_printf(e->arena, "%s%d", name, ++*count);
-    while (names_find(&e->layers, numbered));
+    while (is_taken(e, numbered));
     return numbered;
 }
 
@@ -38,32 +57,42 @@ static const char *numbered_name(Elab *e, const char *name)
 static const char *given_name(Elab *e, const char *kind)
 {
     const char *name = arena_printf(e->arena, "%s%s", e->namer->prefix, e->wanted_name);
-    if (e->reusing || !names_find(&e->layers, name))
+    if (e->reusing || !is_taken(e, name) || edits_free(e, name))
         return name;
     if (e->in_loop)
         return numbered_name(e, name);
     if (e->wanted_softly)
         return automatic_name(e, kind);
     elab_error(e, e->wanted_at, "E102", "a layer is called `%s` already", e->wanted_name);
-    const Layer *old = names_find(&e->layers, name);
+    const Named *old = names_find(&e->named, name);
+    if (!old || old->level > e->level)
+        old = names_find(&e->derived[e->level]->names, name);
     diag_note(e->diag, old->at, "this one");
     return automatic_name(e, kind);
 }
 
-const char *layer_take_name(Elab *e, const char *kind, Span at)
+const char *layer_take_name(Elab *e, const char *kind)
 {
-    (void)at;
     const char *name = e->wanted_name ? given_name(e, kind) : automatic_name(e, kind);
     e->wanted_name = NULL;
     return name;
 }
 
-Layer *layer_new(Elab *e, const char *kind, Span at)
+void layer_put_name(Elab *e, const char *name, Span at)
 {
-    const char *name = layer_take_name(e, kind, at);
+    if (e->reusing)
+        return;
+    Named *named = ARENA_NEW(e->arena, Named);
+    *named = (Named){ at, e->level };
+    names_put(&e->named, name, named);
+}
+
+Layer *layer_new(Elab *e, const char *name, const char *kind, Span at)
+{
     Layer *old = e->reusing ? names_find(&e->layers, name) : NULL;
     if (old)
         return old;
+    layer_put_name(e, name, at);
     if (e->graph->layer_count >= LIMIT_LAYERS && !e->stopped) {
         e->stopped = true;
         elab_error(e, at, "E110", "the net has more than %d layers", LIMIT_LAYERS);
@@ -108,7 +137,7 @@ Node *layer_param(Elab *e, StageUse *u, const char *what, bool is_bias, Shape sh
 void layers_set_late(Elab *e, const char *name, Value v, Span at, Span value_at)
 {
     LateSetting *s = ARENA_NEW(e->arena, LateSetting);
-    *s = (LateSetting){ .name = name, .value = v, .at = at, .value_at = value_at };
+    *s = (LateSetting){ .name = name, .value = v, .at = at, .value_at = value_at, .level = e->level };
     if (!e->late_end)
         e->late_end = &e->late;
     *e->late_end = s;
@@ -131,7 +160,8 @@ static void apply_late(Elab *e, const LateSetting *s)
     const char *dot = strrchr(s->name, '.');
     const char *layer = arena_copy(e->arena, s->name, (size_t)(dot - s->name)), *what = dot + 1;
     if (!names_find(&e->layers, layer)) {
-        unknown_layer(e, s, layer);
+        if (!derive_took_away(e, s, layer))
+            unknown_layer(e, s, layer);
         return;
     }
     bool bias = !strcmp(what, "bias");

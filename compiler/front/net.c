@@ -1,5 +1,5 @@
 // A net item becomes a graph: its parameters, inputs, body, outputs, and the loss behind them.
-#include "front/elaborate.h"
+#include "front/derive.h"
 #include <string.h>
 
 // --- parameters ---------------------------------------------------------------------------------
@@ -21,6 +21,8 @@ static void bind_net_params(Elab *e, const Ast *net)
             continue;
         const Ast *value = overridden(overrides, p->text);
         if (!value)
+            value = derive_param(e, p->text);
+        if (!value)
             value = p->count ? p->children[0] : NULL;
         Value v = UNKNOWN;
         if (value)
@@ -40,11 +42,12 @@ static bool is_param(const Ast *net, const char *name)
     return false;
 }
 
-void net_check_overrides(Elab *e, const Ast *net)
+void net_check_overrides(Elab *e, const Ast *item)
 {
+    const Ast *net = derive_written(e, item);
     static const char *const plain[] = { "batch", "epochs", "seed", "precision" };
     const Ast *overrides = items_overrides(e);
-    for (int i = 0; overrides && i < overrides->count; i++) {
+    for (int i = 0; net && overrides && i < overrides->count; i++) {
         const Ast *s = overrides->children[i];
         if (s->kind != AST_BIND || strchr(s->text, '.') || is_param(net, s->text) ||
             word_in("batch epochs seed precision", s->text))
@@ -56,7 +59,7 @@ void net_check_overrides(Elab *e, const Ast *net)
         for (int k = 0; k < net->param_count; k++)
             if (net->params[k]->kind == AST_PARAM)
                 known[count++] = net->params[k]->text;
-        elab_error(e, s->name_at, "E506", "neither net `%s` nor its training has a setting `%s`", net->text,
+        elab_error(e, s->name_at, "E506", "neither net `%s` nor its training has a setting `%s`", item->text,
                    s->text);
         elab_known(e, "they have", known, count);
     }
@@ -221,32 +224,46 @@ static void grow_batch(Elab *e)
         g->inputs[i].shape.n = batch;
 }
 
-Graph *net_graph(Elab *e, const Ast *net, GraphMode mode)
+Value net_body(Elab *e, const Ast *net, GraphMode mode)
 {
     int batch = e->options->batch > 0 ? e->options->batch : 1;
     Graph *g = e->graph = graph_new(e->arena, e->diag, net->text, mode, batch);
-    if (net->kind != AST_NET) {
-        elab_error(e, net->at, "E190", "nets that are derived by `with` are not possible yet");
-        return g;
+    const Ast *written = derive_written(e, net);
+    if (!written || !derive_open(e, net, mode))
+        return UNKNOWN;
+    if (net != written) {
+        g->derived = net->at;
+        g->derived_name = net->name_at;
     }
     names_open(&e->layers, e->arena);
     names_open(&e->numbered, e->arena);
     names_open(&e->params, e->arena);
-    Namer namer = { .prefix = "" };
-    names_open(&namer.counts, e->arena);
+    Namer namer = namer_open(e->arena, "");
     e->namer = &namer;
     e->scope = scope_open(e->arena, e->globals);
-    bind_net_params(e, net);
-    Value in = add_inputs(e, net);
-    Value last = body_value(e, net->children[0], in, BODY_NET);
+    bind_net_params(e, written);
+    Value in = add_inputs(e, written);
+    derive_begin(e);
+    Value last = body_value(e, written->children[0], in, BODY_NET);
+    e->defaults = NULL;
+    e->namer = NULL;
+    return last;
+}
+
+Graph *net_graph(Elab *e, const Ast *net, GraphMode mode)
+{
+    const Ast *written = derive_written(e, net);
+    Value last = net_body(e, net, mode);
+    if (!e->graph->inputs)                       // the base of a derived net is at fault: reported
+        return e->graph;
     grow_batch(e);
-    add_outputs(e, net, last);
+    add_outputs(e, written, last);
+    derive_end(e);
     set_layers(e);
     layers_apply_late(e);
-    find_scores(g);
+    find_scores(e->graph);
     e->scope = e->globals;
-    e->namer = NULL;
-    return g;
+    return e->graph;
 }
 
 // --- the loss -----------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // Pipes, what hangs on a term (`as`, `is`, `on`, a body), and the statements of a body.
-#include "front/elaborate.h"
+#include "front/derive.h"
 #include <string.h>
 
 // --- terms --------------------------------------------------------------------------------------
@@ -41,6 +41,17 @@ static void bind_layer(Elab *e, const Ast *as, Value v)
     b->declared = NULL;                          // a name is worth giving even when nobody uses it here
 }
 
+// A promise is about the stage itself: not about what a derivation puts behind it, and it goes with a
+// stage that a derivation takes away.
+static Value promised(Elab *e, const Ast *is, Value v)
+{
+    bool edited = value_is_tensor(v) && v.node && v.node == e->edited_to;
+    if (!edited)
+        return promise_check(e, is, v);
+    bool kept = !e->edited_from || promise_check(e, is, value_tensor(e->edited_from)).kind != VALUE_UNKNOWN;
+    return kept ? v : UNKNOWN;
+}
+
 // The head with what hangs on it, in order; a body belongs to the head.
 static Value apply_tailed(Elab *e, const Ast *term, Value in, bool piped)
 {
@@ -57,15 +68,18 @@ static Value apply_tailed(Elab *e, const Ast *term, Value in, bool piped)
     }
     if (on)
         e->on_device = device_of(e, on);
-    bool takes_body = body && (head->kind == AST_NAME || head->kind == AST_CALL);
+    bool named = head->kind == AST_NAME || head->kind == AST_CALL, takes_body = body && named;
+    e->edited_to = NULL;
     Value v = takes_body ? body_stage(e, head, body, in) : apply(e, head, in, piped);
+    if (!named || (takes_body && strcmp(head->text, "branch") != 0))
+        e->edited_to = NULL;                     // that was a stage within
     e->on_device = device;
     e->wanted_name = as ? NULL : e->wanted_name && wanted ? e->wanted_name : NULL;
     if (as)
         bind_layer(e, as, v);
     for (int i = 1; i < term->count; i++)
         if (term->children[i]->kind == AST_IS)
-            v = promise_check(e, term->children[i], v);
+            v = promised(e, term->children[i], v);
     return v;
 }
 
@@ -214,9 +228,17 @@ static void never_used(Elab *e, const Ast *first, const Ast *next)
     diag_fix(e->diag, start, "-> %s", elab_text(e, start));
 }
 
+static Value compute_concat(Elab *e, Staged *s, Value in)
+{
+    (void)in;                                    // the ends of all branches are in s->use
+    s->use->layer = layer_new(e, s->name, s->kind, s->at);
+    return value_tensor(s->use->stage->build(e, s->use));
+}
+
 static Value concat_branches(Elab *e, const Ast *body, Value *parts, int count)
 {
     const BuiltIn *concat = built_in_find("concat");
+    e->edited_to = NULL;
     StageUse u = { .stage = concat, .at = body->at, .ast = body };
     u.in = ARENA_ARRAY(e->arena, Node *, count + 1);
     for (int i = 0; i < count; i++) {
@@ -228,8 +250,10 @@ static Value concat_branches(Elab *e, const Ast *body, Value *parts, int count)
         return e->in;
     if (count == 1)
         return parts[0];
-    u.layer = layer_new(e, "concat", body->at);
-    return value_tensor(concat->build(e, &u));
+    Staged s = { .kind = "concat", .at = body->at, .ends_branch = true, .use = &u };
+    s.compute = compute_concat;
+    s.name = layer_take_name(e, s.kind);
+    return edits_compute(e, &s, parts[0]);
 }
 
 static bool is_pipe(const Ast *s)
@@ -250,6 +274,8 @@ static Value run_statements(Elab *e, const Ast *body, BodyKind kind)
         e->in = chains && is_pipe(body->children[i]) ? parts[count - 1] : in;
         bool counts = run_statement(e, body->children[i], &v);
         e->in = in;
+        if (kind == BODY_NET && !e->calls && body->children[i]->kind == AST_DEFAULT)
+            derive_defaults(e);                  // a derivation's take the place of the net's own
         if (!counts)
             continue;
         if (chains && body->children[i]->kind != AST_ERROR && last->kind != AST_ERROR)

@@ -149,9 +149,18 @@ void node_print(const Node *n, FILE *out)
     op->print(n, out);
 }
 
+void graph_note_derived(const Graph *g, Span at)
+{
+    bool derived = g->derived.end > g->derived.start;
+    bool inside = at.start >= g->derived.start && at.end <= g->derived.end;
+    if (derived && !inside)
+        diag_note(g->diag, g->derived_name, "in net `%s`, which is derived here", g->name);
+}
+
 void graph_note_calls(Graph *g, const Node *n)
 {
     for (const Call *c = n->layer ? n->layer->call : NULL; c; c = c->outer)
         diag_note(g->diag, c->at,
                   strchr(c->what, '=') ? "here, with %s" : "in %s, called from here", c->what);
+    graph_note_derived(g, n->at);
 }

@@ -159,6 +159,7 @@ struct Graph {
     Arena      *arena;
     Diag       *diag;
     const char *name;                 // of the net
+    Span        derived, derived_name;           // `net a = b with { ... }` and a; {0, 0}: written out
     GraphMode   mode;
     int         batch;
     Node      **nodes;
@@ -214,6 +215,9 @@ const char *node_kind(const Node *n);
 const char *node_text(const Node *n);
 // Its own attributes, behind a space: " 11x11 stride 4"; nothing where there are none.
 void node_print(const Node *n, FILE *out);
+// Adds to the last diagnostic that the net is derived from another, unless the derivation's own text
+// is what it speaks of.
+void   graph_note_derived(const Graph *g, Span at);
 // Adds to the last diagnostic how a node came to be: notes for the chain of calls.
 void   graph_note_calls(Graph *g, const Node *n);
 #endif

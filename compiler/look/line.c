@@ -12,6 +12,10 @@ static const char *word_of(AstKind kind)
     case AST_BLOCK:   return "block";
     case AST_NET:
     case AST_DERIVE:  return "net";
+    case AST_DROP:    return "the drop of";
+    case AST_REPLACE: return "the replacement of";
+    case AST_BEFORE:  return "an edit before";
+    case AST_AFTER:   return "an edit after";
     case AST_DATA:    return "data section";
     case AST_TRAIN:   return "train section";
     default:          return NULL;

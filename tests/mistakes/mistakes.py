@@ -13,6 +13,7 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -78,9 +79,12 @@ KINDS = {
                                                           lambda w: misspell(r, w)),
     "zero": swap(r"(?:conv|fc|pool)\( *(\d+)", "0"),
     "unknown variable": swap(r"when (epoch) ", "epcoh"),
+    "misspelt layer": lambda r, l: replace_one(r, l, r"(?:drop|after|before|replace) +([a-z]+\d)\b",
+                                               lambda w: misspell(r, w)),
+    "misspelt layer's setting": lambda r, l: replace_one(r, l, r"\b(conv\d)\.init", lambda w: misspell(r, w)),
+    "misspelt edit": swap(r"\b(drop|after) [a-z]+\d", "aftre"),
     "no equals sign": swap(r"^ *(?:batch|epochs|loss) *(=)", ""),
 }
-BROKEN = {"bad byte", "open string", "no closing bracket", "no equals sign"}
 
 
 def make_mistakes(rng, text, count):
@@ -101,18 +105,19 @@ def make_mistakes(rng, text, count):
     return "\n".join(lines), made
 
 
-def check(cleave, text):
-    """Line numbers of the errors; None after a crash."""
-    with tempfile.NamedTemporaryFile("w", suffix=".net", delete=False) as f:
+def check(cleave, folder, text):
+    """Line numbers of the errors of `text`, a file in `folder`; None after a crash."""
+    path = os.path.join(folder, "changed.net")
+    with open(path, "w") as f:
         f.write(text)
-    run = subprocess.run([cleave, "check", "--json", f.name], capture_output=True, timeout=60)
-    os.unlink(f.name)
+    run = subprocess.run([cleave, "check", "--json", path], capture_output=True, timeout=60)
     if run.returncode not in (0, 3):
         sys.stderr.write(run.stderr.decode("utf-8", "replace"))
         return None
     found = json.loads(run.stdout or b"{}")
     found = found.get("diagnostics", []) if isinstance(found, dict) else found
-    return [d["line"] for d in found if d.get("kind", d.get("severity")) == "error"]
+    errors = [d for d in found if d.get("kind", d.get("severity")) == "error"]
+    return [d["line"] if d["path"] == path else 0 for d in errors]         # 0: in a file that it uses
 
 
 def main():
@@ -121,13 +126,16 @@ def main():
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 20
     root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "nets")
     made_all = found_all = extra_all = crashes = 0
+    folder = tempfile.TemporaryDirectory()
+    for path in glob.glob(os.path.join(root, "*.net")):
+        shutil.copy(path, folder.name)               # nets use each other
     missed = collections.Counter()
     for path in sorted(glob.glob(os.path.join(root, "*.net"))):
         with open(path) as f:
             text = f.read()
         for _ in range(rounds):
             changed, made = make_mistakes(rng, text, rng.randint(1, 9))
-            lines = check(cleave, changed)
+            lines = check(cleave, folder.name, changed)
             if lines is None:
                 crashes += 1
                 continue
@@ -141,7 +149,7 @@ def main():
                 print("----", os.path.basename(path), "missed",
                       {l: made[l] for l in set(made) - hit}, "extra", set(lines) - set(made))
                 for l in sorted(set(made) | set(lines)):
-                    print("   %3d %s" % (l, changed.split("\n")[l - 1]))
+                    print("   %3d %s" % (l, changed.split("\n")[l - 1] if l else "in another file"))
     print("%d mistakes, %d at their line (%.1f %%), %d extra reports (%.1f %%), %d crashes" % (
         made_all, found_all, 100 * found_all / made_all, extra_all, 100 * extra_all / made_all, crashes))
     for kind, count in missed.most_common():

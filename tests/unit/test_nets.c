@@ -53,6 +53,7 @@ static int64_t macs_of(const Graph *g)
 
 static const struct { const char *path; int64_t parameters, macs; } counts[] = {
     { "nets/alexnet.net", 60965224, 724406816 },
+    { "nets/alexnet2012.net", 60965224, 724406816 },
     { "nets/alexnet_caffe.net", 60965224, 724406816 },
     { "nets/alexnet_owt.net", 61100840, 714188480 },
     { "nets/digits.net", 160554, 1035520 },
@@ -126,6 +127,49 @@ static void a_split_is_a_grouped_net(void **state)
     arena_close(&f.arena);
 }
 
+static const Param *param_called(const Graph *g, const char *name)
+{
+    for (int i = 0; i < g->param_count; i++)
+        if (!strcmp(g->params[i]->name, name))
+            return g->params[i];
+    fail_msg("no parameter %s", name);
+    return NULL;
+}
+
+// The net of 2012 in the order of its stages, with what it changes; all else is the paper's.
+static void the_net_of_2012_is_the_paper_s_with_edits(void **state)
+{
+    (void)state;
+    static const struct { const char *name, *reads; int c, h; } stages[] = {
+        { "lrn1", "conv1.bias", 96, 55 },  { "pool1", "lrn1", 96, 27 },        { "relu8", "pool1", 96, 27 },
+        { "conv2", "relu8", 256, 27 },     { "lrn2", "relu2", 256, 27 },       { "lrn3", "lrn2", 256, 27 },
+        { "pool2", "lrn3", 256, 13 },      { "conv3", "all1", 384, 13 },       { "conv4", "relu3", 384, 13 },
+        { "conv5", "relu4", 256, 13 },     { "pool3", "conv5.bias", 256, 6 },  { "relu9", "pool3", 256, 6 },
+        { "all2", "relu9", 256, 6 },       { "fc1", "fc1.flatten", 4096, 1 },  { "fc3", "join", 1000, 1 },
+    };
+    static const struct { const char *name; double std; } inits[] = {
+        { "conv1.weights", 0.01 }, { "conv2.weights", 0.01 }, { "conv3.weights", 0.03 },
+        { "conv4.weights", 0.03 }, { "conv5.weights", 0.03 }, { "fc1.weights", 0.01 },
+    };
+    Front f;
+    open_front(&f);
+    FrontOptions o = { .batch = 1 };
+    Graph *g = graph_of(&f, "nets/alexnet2012.net", &o, GRAPH_TRAIN);
+    assert_string_equal(g->name, "alexnet2012");
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        const Node *n = node_called(g, stages[i].name);
+        assert_string_equal(n->in[0]->name, stages[i].reads);
+        assert_int_equal(n->shape.c, stages[i].c);
+        assert_int_equal(n->shape.h, stages[i].h);
+    }
+    for (size_t i = 0; i < sizeof inits / sizeof *inits; i++)
+        assert_true(param_called(g, inits[i].name)->init.value == inits[i].std);
+    assert_true(node_called(g, "lrn1")->attr.lrn.alpha == 1e-4 / 5);
+    assert_int_equal(node_called(g, "lrn3")->attr.lrn.parts, 2);
+    assert_int_equal(node_called(g, "conv4")->attr.conv.groups, 2);
+    arena_close(&f.arena);
+}
+
 static void the_softmax_is_folded_while_training(void **state)
 {
     (void)state;
@@ -191,6 +235,7 @@ int main(void)
         cmocka_unit_test(counts_are_those_published),
         cmocka_unit_test(recipes_are_read),
         cmocka_unit_test(a_split_is_a_grouped_net),
+        cmocka_unit_test(the_net_of_2012_is_the_paper_s_with_edits),
         cmocka_unit_test(the_softmax_is_folded_while_training),
         cmocka_unit_test(the_command_line_overrides),
         cmocka_unit_test(an_override_that_nothing_takes_is_an_error),
