@@ -189,12 +189,19 @@ static bool fits(Elab *e, const Staged *s, const LayerEdits *x)
     return true;
 }
 
+// A stage in the value of a parameter or `let`, where no tensor is (which was reported), is no layer to edit:
+// the derivation's scope is not open yet.
+static LayerEdits *edits_of(const Derivation *d, const char *name)
+{
+    return d->lets ? names_find(&d->edits, name) : NULL;
+}
+
 // With the edits of derivation `level` and those above it. *own: what the stage gives without those
 // behind it; a stage that is taken away gives nothing of its own.
 static Value compute_at(Elab *e, Staged *s, Value in, int level, Value *own, const Ast **edit)
 {
     LayerEdits *x = NULL;
-    while (level <= e->levels && !(x = names_find(&e->derived[level]->edits, s->name)))
+    while (level <= e->levels && !(x = edits_of(e->derived[level], s->name)))
         level++;
     if (!x || !fits(e, s, x))
         return *own = s->compute(e, s, in);
