@@ -3,7 +3,7 @@
 # says which are missing, and fails when something that is needed is not there.
 set -eu
 build="gcc g++ make cmake ninja-build bison flex pkg-config libjansson-dev libxxhash-dev
-       libjpeg62-turbo-dev libpng-dev zlib1g-dev"
+       libjpeg62-turbo-dev libpng-dev zlib1g-dev libarchive-dev"
 test="libcmocka-dev python3"
 full="clang clang-tidy cppcheck libclang-rt-14-dev python3-torch"
 case ${1:-build} in

@@ -18,6 +18,10 @@ enum {
 const StageInfo stage_table[] = {
     { "images", STAGE_SOURCE, { PATH("path") },
       "a folder of image files; every folder in it is a class" },
+    { "list", STAGE_SOURCE, { PATH("path"), { "root", TEXT, false, 0, NULL, 0, 0 } },
+      "a text of image files: a line each, its path and its label" },
+    { "shards", STAGE_SOURCE, { PATH("path") },
+      "tar files of images and labels, as `cleave pack` and WebDataset write them: a file, or their folder" },
     { "idx", STAGE_SOURCE, { PATH("images"), PATH("labels") },
       "MNIST's format, plain or .gz: a file of images, a file of labels" },
     { "cifar10", STAGE_SOURCE, { PATH("path") },

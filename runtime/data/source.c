@@ -12,7 +12,8 @@
 enum { READER_MOST = 1 << 28 };        // bytes of an image file: 256 MiB
 
 static const SourceClass *const source_table[] = {
-    &source_images, &source_idx, &source_cifar10, &source_cifar100, &source_random, NULL
+    &source_images, &source_list, &source_shards, &source_idx, &source_cifar10, &source_cifar100,
+    &source_random, NULL
 };
 
 static const SourceClass *source_find(const char *kind)
@@ -64,38 +65,71 @@ void reader_free(Reader *r)
     memset(r, 0, sizeof *r);
 }
 
-bool reader_load(Reader *r, const char *path, size_t *bytes, char err[DATA_ERROR])
+static bool reader_room(Reader *r, size_t bytes)
+{
+    if (bytes <= r->file_capacity)
+        return true;
+    uint8_t *grown = realloc(r->file, bytes);
+    if (!grown)
+        return false;
+    r->file = grown;
+    r->file_capacity = bytes;
+    return true;
+}
+
+// `bytes` of them from `offset`, fewer where the file ends. False: errno says why.
+static bool read_at(int fd, uint8_t *to, int64_t offset, size_t bytes, size_t *got)
+{
+    for (*got = 0; *got < bytes;) {
+        ssize_t n = pread(fd, to + *got, bytes - *got, offset + (int64_t)*got);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (n == 0)
+            break;
+        *got += (size_t)(n > 0 ? n : 0);
+    }
+    return true;
+}
+
+// What `fd` holds from `offset`; bytes < 0: all of it.
+static bool load_part(Reader *r, int fd, int64_t offset, int64_t bytes, size_t *got, char err[DATA_ERROR])
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        errno = 0;
     bool ok = fd >= 0 && fstat(fd, &st) == 0;
-    if (ok && st.st_size > READER_MOST) {
-        close(fd);
-        snprintf(err, DATA_ERROR, "a file of %lld bytes is too large", (long long)st.st_size);
+    int64_t size = bytes >= 0 || !ok ? bytes : (int64_t)st.st_size;
+    if (ok && size > READER_MOST) {
+        snprintf(err, DATA_ERROR, "a file of %lld bytes is too large", (long long)size);
         return false;
     }
-    size_t size = ok ? (size_t)st.st_size : 0;
-    if (ok && size > r->file_capacity) {
-        uint8_t *grown = realloc(r->file, size);
-        if (grown) {
-            r->file = grown;
-            r->file_capacity = size;
-        } else {
-            ok = false;
-        }
-    }
-    *bytes = 0;
-    for (ssize_t got = 1; ok && *bytes < size && got > 0; *bytes += (size_t)(got > 0 ? got : 0)) {
-        do
-            got = read(fd, r->file + *bytes, size - *bytes);
-        while (got < 0 && errno == EINTR);
-        ok = got >= 0;
-    }
-    if (!ok)
-        snprintf(err, DATA_ERROR, "%s", strerror(errno));
+    ok = ok && reader_room(r, (size_t)size) && read_at(fd, r->file, offset, (size_t)size, got);
+    if (ok)
+        r->file_bytes = *got;
+    else
+        snprintf(err, DATA_ERROR, "%s", errno ? strerror(errno) : "out of memory");
+    return ok;
+}
+
+bool reader_load(Reader *r, const char *path, size_t *bytes, char err[DATA_ERROR])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = load_part(r, fd, 0, -1, bytes, err);
     if (fd >= 0)
         close(fd);
     return ok;
+}
+
+bool reader_load_part(Reader *r, const char *path, int64_t offset, int64_t bytes, char err[DATA_ERROR])
+{
+    size_t got = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = load_part(r, fd, offset, bytes, &got, err);
+    if (fd >= 0)
+        close(fd);
+    if (ok && got < (size_t)bytes)
+        snprintf(err, DATA_ERROR, "the file ends within it");
+    return ok && got == (size_t)bytes;
 }
 
 char *source_path(const SourceOptions *o, const char *arg)

@@ -10,12 +10,15 @@ typedef struct {
     Image    image, spare;
     uint8_t *file;                   // the bytes of the file being decoded
     size_t   file_capacity;
+    size_t   file_bytes;             // of that file; what is no image file leaves it alone
     float   *floats;                 // the image once it is no longer bytes
     size_t   float_capacity;         // elements
 } Reader;
 void reader_free(Reader *r);
 // A whole file into r->file. False with `err`: why not, without the path.
 bool reader_load(Reader *r, const char *path, size_t *bytes, char err[DATA_ERROR]);
+// `bytes` of it from byte `offset` on; a file that ends before them is damaged.
+bool reader_load_part(Reader *r, const char *path, int64_t offset, int64_t bytes, char err[DATA_ERROR]);
 
 typedef struct ImageSource ImageSource;
 
@@ -49,7 +52,8 @@ struct ImageSource {
     void              *state;
 };
 
-extern const SourceClass source_images, source_idx, source_cifar10, source_cifar100, source_random;
+extern const SourceClass source_images, source_list, source_shards, source_idx, source_cifar10,
+                         source_cifar100, source_random;
 
 // Image files named one by one (kept by reference); with `channels` 1 they are made grey.
 void source_open_files(ImageSource *s, char *const *paths, int count, int channels);

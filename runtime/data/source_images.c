@@ -1,6 +1,7 @@
 // A folder of image files: every folder in it is a class, both sorted bytewise, so that the order
 // never depends on the file system. Names beginning with a dot are not looked at.
 #include "runtime/data/decode.h"
+#include "runtime/data/listing.h"
 #include "runtime/data/source.h"
 #include <assert.h>
 #include <dirent.h>
@@ -10,13 +11,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+typedef struct { int64_t name; int label; } ImageFile;
+
 typedef struct {
-    char    *root;
-    char   **classes;                                 // names of folders
-    char    *names;                                   // all file names, each ended by 0
-    size_t   name_bytes, name_capacity;
-    struct { size_t name; int label; } *files;
-    int64_t  file_capacity;
+    char      *root;
+    char     **classes;                               // names of folders
+    NamePool   names;                                 // of files
+    ImageFile *files;
+    int64_t    file_capacity;
 } FolderState;
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)
@@ -60,31 +62,16 @@ static bool is_kind(const char *folder, const struct dirent *d, unsigned char ki
 static bool add_file(ImageSource *s, const char *name, int label, char err[DATA_ERROR])
 {
     FolderState *x = s->state;
-    size_t length = strlen(name) + 1;
-    if (x->name_bytes + length > x->name_capacity) {
-        size_t capacity = 2 * x->name_capacity + 4096;
-        char *grown = realloc(x->names, capacity);
-        if (!grown)
-            goto no_memory;
-        x->names = grown;
-        x->name_capacity = capacity;
+    int64_t at = name_pool_add(&x->names, name, strlen(name));
+    ImageFile *files = array_room(x->files, s->count, &x->file_capacity, sizeof *files);
+    if (files)
+        x->files = files;
+    if (!files || at == NO_ROOM) {
+        snprintf(err, DATA_ERROR, "out of memory for the names of image files");
+        return false;
     }
-    if (s->count == x->file_capacity) {
-        int64_t capacity = 2 * x->file_capacity + 1024;
-        void *grown = realloc(x->files, (size_t)capacity * sizeof *x->files);
-        if (!grown)
-            goto no_memory;
-        x->files = grown;
-        x->file_capacity = capacity;
-    }
-    memcpy(x->names + x->name_bytes, name, length);
-    x->files[s->count].name = x->name_bytes;
-    x->files[s->count++].label = label;
-    x->name_bytes += length;
+    x->files[s->count++] = (ImageFile){ .name = at, .label = label };
     return true;
-no_memory:
-    snprintf(err, DATA_ERROR, "out of memory for the names of image files");
-    return false;
 }
 
 static bool add_class(ImageSource *s, const char *name, char err[DATA_ERROR])
@@ -141,7 +128,7 @@ static void images_close(ImageSource *s)
     for (int i = 0; i < s->classes; i++)
         free(x->classes[i]);
     free(x->classes);
-    free(x->names);
+    name_pool_free(&x->names);
     free(x->files);
     free(x->root);
     free(x);
@@ -151,7 +138,7 @@ static void images_name(const ImageSource *s, int64_t index, char to[DATA_ERROR]
 {
     const FolderState *x = s->state;
     snprintf(to, DATA_ERROR, "%s/%s/%s", x->root, x->classes[x->files[index].label],
-             x->names + x->files[index].name);
+             x->names.text + x->files[index].name);
 }
 
 static bool images_read(const ImageSource *s, int64_t index, Reader *r, int *label,

@@ -1,6 +1,7 @@
 // Sources, pipelines and means, on files that the test writes: good ones, truncated
 // ones, damaged ones.
 #include "reference/folder.h"
+#include "reference/image_files.h"
 #include "reference/stages.h"
 #include "runtime/data/decode.h"
 #include "runtime/data/loader.h"
@@ -17,14 +18,6 @@
 #include <cmocka.h>
 
 // --- files ---------------------------------------------------------------------------------------
-
-static void write_file(const char *name, const void *bytes, size_t count)
-{
-    FILE *out = fopen(in_folder(name), "wb");
-    assert_non_null(out);
-    assert_int_equal(fwrite(bytes, 1, count, out), count);
-    assert_int_equal(fclose(out), 0);
-}
 
 // Samples of 2 x 3 bytes, sample i being i, i+1, ..., i+5; labels i % 4.
 static size_t idx_images(uint8_t *to, int count)
@@ -53,41 +46,6 @@ static void write_idx(int count)
     uint8_t bytes[2048];
     write_file("images.idx", bytes, idx_images(bytes, count));
     write_file("labels.idx", bytes, idx_labels(bytes, count));
-}
-
-static void write_png(const char *name, int height, int width, int value)
-{
-    uint8_t pixels[64 * 64 * 3];
-    memset(pixels, value, sizeof pixels);
-    png_image png = { .version = PNG_IMAGE_VERSION, .width = (png_uint_32)width,
-                      .height = (png_uint_32)height, .format = PNG_FORMAT_RGB };
-    assert_true(png_image_write_to_file(&png, in_folder(name), 0, pixels, 0, NULL));
-}
-
-static size_t jpeg_bytes(uint8_t **to, int height, int width, int value)
-{
-    struct jpeg_compress_struct info;
-    struct jpeg_error_mgr errors;
-    uint8_t row[64 * 3], *rows[1] = { row };
-    unsigned long size = 0;
-    *to = NULL;
-    info.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&info);
-    jpeg_mem_dest(&info, to, &size);
-    info.image_width = (JDIMENSION)width;
-    info.image_height = (JDIMENSION)height;
-    info.input_components = 3;
-    info.in_color_space = JCS_RGB;
-    jpeg_set_defaults(&info);
-    jpeg_start_compress(&info, TRUE);
-    for (int y = 0; y < height; y++) {
-        for (int x = 0; x < 3 * width; x++)
-            row[x] = (uint8_t)(value + (x * 7 + y * 13) % 64);
-        jpeg_write_scanlines(&info, rows, 1);
-    }
-    jpeg_finish_compress(&info);
-    jpeg_destroy_compress(&info);
-    return size;
 }
 
 // --- sources -------------------------------------------------------------------------------------
