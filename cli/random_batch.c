@@ -39,6 +39,16 @@ void random_batch_close(RandomBatch *b)
     free(b->labels);
 }
 
+// Schedules of the whole run see one of a thousand steps.
+static bool look_up(void *context, const char *name, double *value)
+{
+    (void)context;
+    bool known = !strcmp(name, "steps");
+    if (known)
+        *value = 1000;
+    return known;
+}
+
 bool random_batch_rates(Session *s, int64_t step, char *err)
 {
     const Program *p = session_program(s);
@@ -49,7 +59,7 @@ bool random_batch_rates(Session *s, int64_t step, char *err)
     bool good = fixed && rates;
     if (good && p->recipe.has_train) {
         rates_open(&r, t, fixed);
-        good = rates_all(&r, p, 0, (double)step, NULL, NULL, rates, err);
+        good = rates_all(&r, p, 0, (double)step, look_up, NULL, rates, err);
     } else
         for (int i = 0; good && i < p->param_count; i++)
             rates[i] = (ParamRates){ .lr = 0.01f, .momentum = 0.9f };

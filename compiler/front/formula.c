@@ -3,6 +3,8 @@
 // metrics and settings are variables.
 #include "base/text.h"
 #include "front/elaborate.h"
+#include "recipe/schedule.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -46,63 +48,65 @@ static bool compile_name(Formula *f, const Ast *a)
     return false;
 }
 
-// The parameters of functions that take named arguments.
-static int parameters_of(const char *name, const char **names)
+// A schedule's arguments by name or place, what is left out by default; those behind them by place.
+static bool compile_schedule(Formula *f, const Ast *a, const Schedule *s)
 {
-    static const struct { const char *name, *params; } table[] = {
-        { "inv", "base gamma power" }, { "step", "base factor every" },
-        { "plateau", "of patience times" },
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (strcmp(table[i].name, name))
-            continue;
-        int count = 0;
-        for (const char *p = table[i].params; *p; count++) {
-            names[count] = p;
-            p += strcspn(p, " ");
-            p += *p == ' ';
-        }
-        return count;
-    }
-    return 0;
-}
-
-static bool compile_named(Formula *f, const Ast *a, int count, const char **raw)
-{
-    const char *names[8];
-    const Ast *slots[8];
+    const char *names[SCHEDULE_PARAMS];
+    const Ast *slots[SCHEDULE_PARAMS];
+    Ast sorted = *a;
+    int count = schedule_params(s), further = s->more && a->count > count ? a->count - count : 0;
     for (int i = 0; i < count; i++)
-        names[i] = arena_copy(f->e->arena, raw[i], strcspn(raw[i], " "));
-    if (!arguments_sort(f->e, a, 0, names, count, slots))
+        names[i] = s->params[i].name;
+    sorted.count -= further;
+    if (!arguments_sort(f->e, &sorted, 0, names, count, slots))
         return false;
     for (int i = 0; i < count; i++) {
-        if (!slots[i]) {
+        if (!slots[i] && isnan(s->params[i].value)) {
             elab_error(f->e, a->at, "E404", "`%s` needs its argument `%s`", a->text, names[i]);
             return false;
         }
-        if (!compile(f, slots[i]))
+        ExprStep by_default = { .code = EXPR_NUMBER, .number = s->params[i].value };
+        if (slots[i] ? !compile(f, slots[i]) : !emit(f, by_default))
             return false;
     }
-    return emit(f, (ExprStep){ .code = EXPR_CALL, .name = a->text, .count = count });
+    for (int i = count; i < count + further; i++)
+        if (!compile(f, a->children[i]))
+            return false;
+    return emit(f, (ExprStep){ .code = EXPR_CALL, .name = a->text, .count = count + further });
+}
+
+// What a run has seen decides: carried here, followed by runtime/train/plateau.c.
+static const Schedule plateau = { "plateau", { { "of", NAN }, { "patience", NAN }, { "times", NAN } }, false,
+                                  false, NULL };
+
+static bool report_unknown(Formula *f, const Ast *a)
+{
+    const char *known[32] = { "plateau", "min", "max", "exp", "log", "sqrt", "abs", "floor", "ceil", "cos" };
+    int count = 10;
+    for (const Schedule *s = schedule_table; s->name; s++)
+        known[count++] = s->name;
+    const char *nearest = text_nearest(a->text, known, count);
+    elab_error(f->e, a->name_at, "E504", "`%s` is no function of rates and conditions%s%s%s", a->text,
+               nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
+    if (nearest)
+        diag_fix(f->e->diag, a->name_at, "%s", nearest);
+    else
+        elab_known(f->e, "known", known, count);
+    return false;
 }
 
 static bool compile_call(Formula *f, const Ast *a)
 {
     int least, most;
-    const char *raw[8];
     if (!strcmp(a->text, "top") && a->count == 1 && a->children[0]->kind == AST_NUMBER) {
         const char *name = arena_printf(f->e->arena, "top%d", (int)a->children[0]->number);
         return emit(f, (ExprStep){ .code = EXPR_VARIABLE, .name = name });
     }
-    int named = parameters_of(a->text, raw);         // plateau among them: carried, not evaluated here
-    if (named)
-        return compile_named(f, a, named, raw);
-    if (!expr_function(a->text, &least, &most)) {
-        elab_error(f->e, a->name_at, "E504", "`%s` is no function of rates and conditions", a->text);
-        static const char *const known[] = { "inv", "step", "plateau", "min", "max", "exp", "log", "sqrt" };
-        elab_known(f->e, "known", known, 8);
-        return false;
-    }
+    const Schedule *schedule = !strcmp(a->text, plateau.name) ? &plateau : schedule_find(a->text);
+    if (schedule)
+        return compile_schedule(f, a, schedule);
+    if (!expr_function(a->text, &least, &most))
+        return report_unknown(f, a);
     if (a->count < least || a->count > most) {
         elab_error(f->e, a->at, "E404", "`%s` takes %d argument%s", a->text, least,
                    least == 1 ? "" : "s or more");

@@ -16,9 +16,9 @@ const char *const *train_names_list(const TrainNames *n, Arena *a, int *count)
 {
     const TrainRecipe *t = n->recipe;
     const char **list = ARENA_ARRAY(a, const char *, t->setting_count + t->metric_count + 8);
-    static const char *const always[] = { "epoch", "step", "loss", "epochs", "test_loss" };
+    static const char *const always[] = { "epoch", "step", "loss", "epochs", "steps", "test_loss" };
     *count = 0;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         list[(*count)++] = always[i];
     for (int i = 0; i < t->metric_count; i++)
         list[(*count)++] = t->metrics[i].name;

@@ -1,5 +1,6 @@
 // Evaluates and prints the postfix programs of recipe/expr.h.
 #include "recipe/expr.h"
+#include "recipe/schedule.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,49 +11,34 @@
 typedef struct {
     const char *name;
     int         least, most;           // arguments
-    double    (*apply)(const double *a, int count, double step);
+    double    (*apply)(const double *a, int count);
 } Function;
 
 enum { MOST_ARGUMENTS = 16 };
 
-static double f_inv(const double *a, int n, double step)
+static double f_min(const double *a, int n)
 {
-    (void)n;
-    return a[0] * pow(1 + a[1] * step, -a[2]);
-}
-
-static double f_step(const double *a, int n, double step)
-{
-    (void)n;
-    return a[0] * pow(a[1], floor(step / a[2]));
-}
-
-static double f_min(const double *a, int n, double step)
-{
-    (void)step;
     double least = a[0];
     for (int i = 1; i < n; i++)
         least = a[i] < least ? a[i] : least;
     return least;
 }
 
-static double f_max(const double *a, int n, double step)
+static double f_max(const double *a, int n)
 {
-    (void)step;
     double most = a[0];
     for (int i = 1; i < n; i++)
         most = a[i] > most ? a[i] : most;
     return most;
 }
 
-#define ONE(name, f) static double f_##name(const double *a, int n, double step) \
-    { (void)n; (void)step; return f(a[0]); }
+#define ONE(name, f) static double f_##name(const double *a, int n) \
+    { (void)n; return f(a[0]); }
 ONE(exp, exp) ONE(log, log) ONE(sqrt, sqrt) ONE(abs, fabs) ONE(floor, floor) ONE(ceil, ceil)
 ONE(cos, cos)
 #undef ONE
 
 static const Function functions[] = {
-    { "inv", 3, 3, f_inv },     { "step", 3, 3, f_step },
     { "min", 1, MOST_ARGUMENTS, f_min }, { "max", 1, MOST_ARGUMENTS, f_max },
     { "exp", 1, 1, f_exp },     { "log", 1, 1, f_log },     { "sqrt", 1, 1, f_sqrt },
     { "abs", 1, 1, f_abs },     { "floor", 1, 1, f_floor }, { "ceil", 1, 1, f_ceil },
@@ -150,22 +136,38 @@ static double compute(ExprCode code, const double *a)
     return NAN;
 }
 
-static bool call(const ExprStep *s, ExprLookup lookup, void *context, const double *a, double *value,
-                 char err[160])
+static bool call_schedule(const Schedule *f, int count, ExprLookup lookup, void *context, const double *a,
+                          double *value, char err[160])
 {
-    const Function *f = find_function(s->name);
-    if (!f || s->count < f->least || s->count > f->most) {
-        snprintf(err, 160, f ? "`%.60s` is called with %d arguments" : "unknown function `%.60s`",
-                 s->name, s->count);
-        return false;
-    }
-    double step = 0;
-    bool needs_step = f->apply == f_inv || f->apply == f_step;
-    if (needs_step && !lookup(context, "step", &step)) {
+    TrainClock clock = { 0, 0 };
+    if (!lookup(context, "step", &clock.step)) {
         snprintf(err, 160, "`%s` needs the variable `step`", f->name);
         return false;
     }
-    *value = f->apply(a, s->count, step);
+    if (f->needs_steps && (!lookup(context, "steps", &clock.steps) || !(clock.steps > 0))) {
+        snprintf(err, 160, "`%s` needs to know when the run ends: give `epochs` in the train section",
+                 f->name);
+        return false;
+    }
+    *value = f->at(a, count, clock);
+    return true;
+}
+
+static bool call(const ExprStep *s, ExprLookup lookup, void *context, const double *a, double *value,
+                 char err[160])
+{
+    const Schedule *schedule = schedule_find(s->name);
+    const Function *f = schedule ? NULL : find_function(s->name);
+    int least = schedule ? schedule_params(schedule) : f ? f->least : 0;
+    int most = schedule ? (schedule->more ? MOST_ARGUMENTS : least) : f ? f->most : 0;
+    if ((!schedule && !f) || s->count < least || s->count > most) {
+        snprintf(err, 160, schedule || f ? "`%.60s` is called with %d arguments" : "unknown function `%.60s`",
+                 s->name, s->count);
+        return false;
+    }
+    if (schedule)
+        return call_schedule(schedule, s->count, lookup, context, a, value, err);
+    *value = f->apply(a, s->count);
     return true;
 }
 

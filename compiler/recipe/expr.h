@@ -13,7 +13,7 @@ typedef enum {
     EXPR_EQUAL, EXPR_NOT_EQUAL, EXPR_LESS, EXPR_MORE, EXPR_LESS_EQUAL, EXPR_MORE_EQUAL,
     EXPR_AND, EXPR_OR,
     EXPR_SELECT,                      // condition, a, b -> a or b
-    EXPR_CALL                         // `name`(arguments): inv, step_rate, exp, min, ...; `count` of them
+    EXPR_CALL                         // `name`(arguments): a function or schedule, of `count`
 } ExprCode;
 
 typedef struct {
@@ -32,8 +32,8 @@ typedef bool (*ExprLookup)(void *context, const char *name, double *value);
 
 // False with `err` filled when a variable is unknown or the program is not well formed.
 bool expr_evaluate(const Expr *e, ExprLookup lookup, void *context, double *value, char err[160]);
-// Functions that expressions may call, with how many arguments they take. `inv(base, gamma, power)`
-// is base * (1 + gamma * step) ^ -power; `step(base, factor, every)` is base * factor ^ (step // every).
+// Functions of their arguments alone that expressions may call, with how many they take; schedules, which
+// depend on the step, are in schedule.h.
 bool expr_function(const char *name, int *least, int *most);
 // Infix, as it would stand in a .net file.
 void expr_print(const Expr *e, FILE *out);

@@ -24,6 +24,7 @@ typedef struct {
     ParamRates         *param_rates;
     Log                *log;
     int64_t             epoch, step;   // finished
+    int64_t             steps;         // of the whole run; 0: until something stops it
     int64_t             saved;         // step of the last checkpoint of this run; -1: none
     int64_t             unsaved;       // checkpoints that could not be written
     char                why_unsaved[TRAIN_ERROR];       // the last of them
@@ -50,6 +51,8 @@ static bool look_up(void *context, const char *name, double *value)
         *value = r->memory.test_loss;
     else if (!strcmp(name, "epochs"))
         *value = (double)r->recipe->epochs;
+    else if (!strcmp(name, "steps"))
+        *value = (double)r->steps;
     else {
         for (int i = 0; i < r->recipe->metric_count && i < SESSION_METRICS; i++)
             if (!strcmp(r->recipe->metrics[i].name, name)) {
@@ -440,7 +443,9 @@ static TrainEnd run_with_loader(Run *r)
     Loader *loader = loader_open(feed, &l, r->err);
     if (!loader)
         return TRAIN_FAILED;
-    TrainEnd end = run_epochs(r, loader, loader_epoch_batches(feed, batch, false));
+    int64_t steps = loader_epoch_batches(feed, batch, false);
+    r->steps = steps * (r->recipe->epochs ? r->recipe->epochs : r->o->epochs);
+    TrainEnd end = run_epochs(r, loader, steps);
     loader_close(loader);
     return end;
 }

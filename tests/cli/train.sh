@@ -26,6 +26,13 @@ run 0 train unseeded.net
 [ "$(seed_of)" = 1 ] || fail "the seed is not 1 when nobody says"
 [ ! -e run.lock ] || fail "a lock was left behind"
 
+# A schedule knows the whole run: 2 epochs of 2 batches.
+sed 's/lr = 0.001/lr = steps == 4 ? cosine(0.001) : 1e38/; s/epochs = 1/epochs = 2/' plain.net > schedule.net
+run 0 train schedule.net
+sed 's/lr = 0.001/lr = cosine(0.001)/; s/epochs = 1//' plain.net > endless.net
+run 1 train endless.net
+says "needs to know when the run ends: give \`epochs\` in the train section"
+
 # A folder belongs to one run.
 mkdir held
 (
