@@ -12,6 +12,7 @@ typedef enum {
     OPTION_COUNT,              // int64_t: a whole number, 0 or more
     OPTION_NUMBER,             // int64_t: a whole number, 1 or more
     OPTION_THREADS,            // int64_t: a whole number, 0 to 1024
+    OPTION_DEVICES,            // int64_t: a whole number, 2 to 8
     OPTION_BATCH,              // int64_t: a whole number, 1 to 65536 as in a train section
     OPTION_PAIR,               // Pairs: NAME=VALUE, may be given many times
     OPTION_DATA                // Pairs: train=PATH, test=PATH, or the name of a data section

@@ -53,8 +53,11 @@ int verb_show(int argc, char **argv)
         { "after", OPTION_TEXT, &o.after, "PASS", "the graph after this pass (show graph)", "all passes" },
         WITH_MAP(&o.map), WITH_THREADS(&o.threads),
         { "steps", OPTION_NUMBER, &o.steps, "N", "how many are measured (show timeline)", "5" },
-        { "link", OPTION_NUMBER, &o.link, "GB/S", "from GPU to GPU, each way (show timeline)", "50" },
-        { "latency", OPTION_COUNT, &o.latency, "US", "microseconds of a message (show timeline)", "5" },
+        { "link", OPTION_NUMBER, &o.link, "GB/S", "from GPU to GPU, each way (show timeline, split)",
+          "50" },
+        { "latency", OPTION_COUNT, &o.latency, "US", "microseconds of a message (show timeline, split)",
+          "5" },
+        { "devices", OPTION_DEVICES, &o.devices, "N", "how many GPUs (show split)", "the file's, else 2" },
         { "svg", OPTION_FLAG, &o.svg, NULL, "a picture (show timeline)", "off" },
         { "mode", OPTION_TEXT, &o.mode, "MODE", "train, test or predict (show graph)", "train" },
     };

@@ -87,7 +87,8 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *t
         if (!g || c->diag.errors)
             return false;
         take_time(&c->times.front, last);
-        if (!pass_run(g, target ? &options : NULL, o->stop_after))
+        c->refused = !distribute(g, o->distribution, o->devices, c->err, sizeof c->err);
+        if (c->refused || !pass_run(g, target ? &options : NULL, o->stop_after))
             return false;
         take_time(&c->times.passes, last);
         c->graphs[mode] = g;

@@ -3,6 +3,7 @@
 #define COMPILE_H
 #include "emit/emit.h"
 #include "front/front.h"
+#include "pass/distribute.h"
 #include "pass/pass.h"
 
 typedef struct {
@@ -14,6 +15,8 @@ typedef struct {
     int          tile_rank;        // see plan_set_rank; 0: 1
     const char  *override;         // a folder of edited kernel texts, or NULL
     const char  *stop_after;       // a pass: leaves the graph as it is after it, makes no program
+    Distribution distribution;     // over `devices` devices; the file's unless set
+    int          devices;
     unsigned     modes;            // 1 << GRAPH_TRAIN | ...: which sequences to make
 } CompileOptions;
 
@@ -31,6 +34,7 @@ typedef struct {
     Program *program;              // NULL when stopped before
     CompileTimes times;
     bool     misuse;               // the target or its precision makes no sense; `err` says so
+    bool     refused;              // the net does not admit the distribution; `err` says why
     char     err[PROGRAM_ERROR];   // an error that is not in the file: out of memory, internal
 } Compilation;
 

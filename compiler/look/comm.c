@@ -21,13 +21,21 @@ static int64_t backward_bytes(const Graph *g, const Node *copy)
     return bytes;
 }
 
+// Of a GPU's program weights may cross in the layout that contractions read.
+static bool is_weights(const Node *n)
+{
+    while (n->op == OP_RELAYOUT)
+        n = n->in[0];
+    return op_has(n->op, OP_WEIGHTS);
+}
+
 static void add_crossing(Comm *comm, const Node *copy)
 {
     const Graph *g = comm->graph;
     Crossing *row = &comm->rows[comm->count++];
     *row = (Crossing){ .copy = copy, .layer = copy->in[0]->layer, .to = reader(g, copy),
                        .from = copy->in[0]->device,
-                       .is_weights = op_has(copy->in[0]->op, OP_WEIGHTS),
+                       .is_weights = is_weights(copy->in[0]),
                        .forward = 4 * shape_count(copy->shape), .backward = backward_bytes(g, copy) };
     comm->step += row->forward + row->backward;
     if (row->is_weights)

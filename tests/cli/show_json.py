@@ -66,6 +66,8 @@ with tempfile.NamedTemporaryFile("w", suffix=".net") as small:
     else:
         print("not tested: show ptx, show sass, show counters and time on GPUs, NVRTC is missing")
 
+compare("show split", keys(run("show", "split", "nets/alexnet.net"))
+        | keys(run("show", "split", "nets/digits.net", "--batch", "13")))
 compare("cleave why FILE", keys(run("why", "nets/alexnet.net:12")) | keys(run("why", "nets/digits.net", "fc1")))
 compare("cleave why-not", keys(run("why-not", "nets/alexnet.net", "relu2", "lrn2")))
 compare("cleave compile FILE", keys(run("compile", "nets/digits.net")))
@@ -78,6 +80,12 @@ assert sum(d["macs"] for d in cost["devices"]) == cost["macs"], cost["devices"]
 comm = run("show", "comm", "nets/alexnet.net")
 assert comm["bytes_per_image_per_pass"] == 234496, comm
 assert sum(p["bytes"] for p in comm["points"] if not p["backward"]) == 234496, comm["points"]
+split = {a["alternative"]: a for a in run("show", "split", "nets/alexnet.net", "--batch", "128")["alternatives"]}
+assert [split[a]["bytes_per_step"] for a in ("channel split", "one weird trick", "whole")] == \
+    [60030976, 34401280, 0], split
+assert split["channel split"]["as_written"] and len(split) == 4, split
+assert split["one weird trick"]["bytes_per_image_per_pass"] == 61440, split
+assert split["one weird trick"]["bytes_of_weights"] == 8 * 2334080, split
 memory = run("show", "memory", "nets/alexnet.net")
 assert all(d["bytes"] > 0 for d in memory["devices"]) and len(memory["devices"]) == 2, memory["devices"]
 

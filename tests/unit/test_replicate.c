@@ -240,6 +240,63 @@ static void gradients_are_those_of_the_plain_net(void **state)
     assert_true(checked > NETS / 3 * ELEMENTS * 4);
 }
 
+// --- other distributions ---------------------------------------------------------------------------
+
+// Of a net the ways that it admits; false: refused, and the reason is told.
+static bool distributed(Compilation *c, uint64_t seed, Distribution way, int devices)
+{
+    CompileOptions o = { .modes = 1u << GRAPH_TRAIN, .stop_after = "simplify", .distribution = way,
+                         .devices = devices };
+    char path[] = "/tmp/distribute_XXXXXX", *text = text_of(seed, ON_DEVICES);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    bool made = compile_file(c, &o, path);
+    unlink(path);
+    if (!made && (!c->refused || !*c->err || c->diag.errors)) {
+        diag_print(&c->diag, stderr, false);
+        fail_msg("%s, %d devices: %s\n%s", distribution_name(way), devices, c->err, text);
+    }
+    free(text);
+    return made;
+}
+
+static int devices_used(const Graph *g)
+{
+    int last = 0;
+    for (int i = 0; i < g->count; i++)
+        last = g->nodes[i]->device > last ? g->nodes[i]->device : last;
+    return last + 1;
+}
+
+static void other_distributions_compute_the_same(void **state)
+{
+    (void)state;
+    int admitted[DISTRIBUTE_WAYS] = { 0 };
+    for (uint64_t seed = 1; seed <= NETS; seed++) {
+        Compilation written, other;
+        compile_random(&written, seed, ON_DEVICES, "simplify");
+        Evaluator *e = evaluated(&written, seed);
+        for (Distribution way = DISTRIBUTE_WHOLE; way < DISTRIBUTE_WAYS; way++) {
+            int devices = seed % 3 ? 2 : 3;
+            if (distributed(&other, seed, way, devices)) {
+                double worst = compare(&written, e, &other, evaluated(&other, seed));
+                if (!(worst < 1e-10))
+                    fail_msg("net %d, %s: %g\n%s", (int)seed, distribution_name(way), worst,
+                             text_of(seed, ON_DEVICES));
+                int used = way == DISTRIBUTE_WHOLE ? 1 : devices;
+                assert_int_equal(devices_used(other.graphs[GRAPH_TRAIN]), used);
+                admitted[way]++;
+            }
+            compile_close(&other);
+        }
+        compile_close(&written);
+    }
+    assert_int_equal(admitted[DISTRIBUTE_WHOLE], NETS);
+    for (Distribution way = DISTRIBUTE_CHANNELS; way < DISTRIBUTE_WAYS; way++)
+        assert_true(admitted[way] >= NETS / 3);
+}
+
 // --- trained -------------------------------------------------------------------------------------
 
 typedef struct { float *params; int64_t count, copied, planned; double loss; } Run;
@@ -453,6 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_the_plain_net),
+        cmocka_unit_test(other_distributions_compute_the_same),
         cmocka_unit_test(maps_of_random_nets_change_no_bit),
         cmocka_unit_test(an_input_in_all_runs_on_all_devices),
         cmocka_unit_test(one_weird_trick_exchanges_what_it_should),
