@@ -385,9 +385,11 @@ static Pieces slice_pieces(const Pieces *whole, int64_t first, int64_t channels)
 static Pieces output_pieces(const Node *n)
 {
     const Node *x = n->in[0];
+    int64_t area = node_map_area(x);
     switch (op_rules[n->op].pieces) {
     case PIECES_JOINED:  return concat_pieces(n);
-    case PIECES_CUT:     return slice_pieces(&x->layout.pieces, n->attr.slice.first, n->shape.c);
+    case PIECES_CUT:
+        return slice_pieces(&x->layout.pieces, n->attr.slice.first / area, n->shape.c / area);
     case PIECES_FORWARD: return n->forward ? n->forward->in[0]->layout.pieces : one_piece(n->shape.c);
     case PIECES_ONE:     return one_piece(n->shape.c);
     case PIECES_KEPT:    break;

@@ -7,6 +7,11 @@ bool node_is_flattened(const Node *n)
     return n->layout.in_h * n->layout.in_w > 1 && n->shape.h * n->shape.w == 1;
 }
 
+int64_t node_map_area(const Node *n)
+{
+    return node_is_flattened(n) ? (int64_t)n->layout.in_h * n->layout.in_w : 1;
+}
+
 static int uses_in(const Node *user, const Node *value)
 {
     int uses = 0;
@@ -72,9 +77,9 @@ static bool slice_in_place(const Node *n)
     const Node *x = n->in[0];
     if (rule_moves_images(n->op))
         return images_are_outermost(x);
-    int64_t end = n->attr.slice.first + n->shape.c;
-    return starts_a_piece(&x->layout.pieces, n->attr.slice.first) &&
-           (end == x->shape.c || starts_a_piece(&x->layout.pieces, end)) &&
+    int64_t end = n->attr.slice.first + n->shape.c, area = node_map_area(x);
+    return starts_a_piece(&x->layout.pieces, n->attr.slice.first / area) &&
+           (end == x->shape.c || starts_a_piece(&x->layout.pieces, end / area)) &&
            x->layout.kind != LAYOUT_PLAIN && !(x->layout.kind == LAYOUT_NHWC && node_is_flattened(x));
 }
 

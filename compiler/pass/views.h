@@ -12,4 +12,6 @@ void  views_place(Graph *g);
 Node *node_home(Node *n);
 // A map that was flattened: its features stand in the map's order.
 bool  node_is_flattened(const Node *n);
+// So many features of a flattened map are one channel, in which its pieces count; else 1.
+int64_t node_map_area(const Node *n);
 #endif

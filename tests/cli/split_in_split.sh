@@ -43,3 +43,7 @@ same 'split(2) { split(2) { split(2) { conv(16, 3) -> all -> conv(16, 1) } -> co
 # A concatenation within a split joins what each part has.
 same 'split(2) { branch { conv(4, 3)  conv(4, 3) } -> conv(4, 1) }' \
      'x = in  p = x -> conv(4, 3) q = x -> conv(4, 3)  p -> slice(0, 2) -> concat(q -> slice(0, 2), p -> slice(2, 2), q -> slice(2, 2)) -> conv(4, 1, groups = 2)'
+# Parts of a flattened map, put together: what comes back is cut out between channels of the map.
+write flat 'split(a, b) { conv(8, 3) -> relu -> flatten -> all -> fc(8) -> relu }'
+"$cleave" diff "$dir/flat.net" > "$dir/log" 2>&1 || fail "$(cat "$dir/log")"
+"$cleave" compile "$dir/flat.net" --target cuda:sm_80 -o "$dir/flat" > "$dir/log" 2>&1 || fail "$(cat "$dir/log")"
