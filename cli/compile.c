@@ -275,7 +275,8 @@ int verb_compile(int argc, char **argv)
         { "output", OPTION_TEXT, &folder, "DIR", "a folder for kernel texts and program, also -o", "none" },
         WITH_NET(&o.net), WITH_TARGET(&o.target), WITH_PRECISION(&o.precision),
         { "arch", OPTION_TEXT, &archs, "SM,...", "GPUs in place of --target: sm_80,sm_90a", "none" },
-        WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override), WITH_BATCH(&o.batch), WITH_SET(&o.set),
+        WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override), WITH_BATCH(&o.batch),
+        WITH_CHUNKS(&o.chunks), WITH_SET(&o.set),
         SHOW_JSON(&json), SHOW_COLOUR(&o.colour),
         { "tile-rank", OPTION_NUMBER, &o.tile_rank, "N", "a GPU: the tile of the model's N-th best shape for "
           "every contraction, to be measured; 1 to 16", "1" },

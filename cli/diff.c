@@ -166,6 +166,7 @@ static int diff_files(DiffVerb *d)
     static Side a, b;
     RunOptions first = d->run, second = d->run;
     first.no_fuse = false;
+    first.chunks = d->run.chunks ? 1 : 0;
     first.override = NULL;
     int code = compile_side(&a, &first);
     if (code == EXIT_OK)
@@ -201,6 +202,8 @@ int verb_diff(int argc, char **argv)
         { "override", OPTION_TEXT, &d.run.override, "DIR", "edited kernel texts of the second run", "none" },
         { "no-fuse", OPTION_FLAG, &d.run.no_fuse, NULL, "compile the second run without fusion; compare"
           " within 1e-4", "off" },
+        { "chunks", OPTION_CHUNKS, &d.run.chunks, "N", "compile the second run so that maps cross in N runs"
+          " of images", "as the first" },
         { "steps", OPTION_NUMBER, &d.steps, "N", "training steps on random data", "3" },
         SHOW_COLOUR(&d.run.colour),
     };

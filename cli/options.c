@@ -67,6 +67,7 @@ static bool take_count(const Option *o, const char *text)
         [OPTION_COUNT] = { "", 0, LLONG_MAX }, [OPTION_NUMBER] = { " from 1 on", 1, LLONG_MAX },
         [OPTION_THREADS] = { " up to 1024", 0, 1024 }, [OPTION_BATCH] = { " from 1 to 65536", 1, 65536 },
         [OPTION_DEVICES] = { " from 2 to 8", 2, 8 },
+        [OPTION_CHUNKS] = { " from 1 to 64", 1, 64 },
     };
     char *end;
     errno = 0;
@@ -90,6 +91,7 @@ static bool take(const Option *o, char *text)
     case OPTION_NUMBER:
     case OPTION_THREADS:
     case OPTION_DEVICES:
+    case OPTION_CHUNKS:
     case OPTION_BATCH: return take_count(o, text);
     case OPTION_PAIR:  return take_pair(o->value, text, o->name);
     case OPTION_DATA:  return take_data(o->value, text);

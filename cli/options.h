@@ -14,6 +14,7 @@ typedef enum {
     OPTION_THREADS,            // int64_t: a whole number, 0 to 1024
     OPTION_DEVICES,            // int64_t: a whole number, 2 to 8
     OPTION_BATCH,              // int64_t: a whole number, 1 to 65536 as in a train section
+    OPTION_CHUNKS,             // int64_t: a whole number, 1 to 64
     OPTION_PAIR,               // Pairs: NAME=VALUE, may be given many times
     OPTION_DATA                // Pairs: train=PATH, test=PATH, or the name of a data section
 } OptionKind;
@@ -46,6 +47,8 @@ typedef struct {
 #define WITH_OVERRIDE(v) { "override", OPTION_TEXT, v, "DIR", \
                           "edited kernel texts over the generated ones", "none" }
 #define WITH_BATCH(v)   { "batch", OPTION_BATCH, v, "N", "images a step", "the file's" }
+#define WITH_CHUNKS(v)  { "chunks", OPTION_CHUNKS, v, "N", "maps cross between devices in so many runs of " \
+                          "images", "1, or what the clock says for GPUs" }
 #define WITH_STEPS(v)   { "steps", OPTION_NUMBER, v, "N", "stop after so many steps", "the file's" }
 #define WITH_SET(v)     { "set", OPTION_PAIR, v, "NAME=VALUE", "put a setting over the file's", "none" }
 #define WITH_DATA(v)    { "data", OPTION_DATA, v, "WHAT", "train=PATH or test=PATH: where data lie; " \

@@ -10,6 +10,8 @@ static int compile(Compilation *c, const ShowOptions *o, unsigned modes, const c
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
                                .target = o->target, .precision = o->precision, .plan = o->plan,
                                .override = o->override, .stop_after = stop_after,
+                               .chunks = (int)o->chunks, .link = 1e9 * (double)o->link,
+                               .latency = 1e-6 * (double)o->latency,
                                .modes = modes };
     bool made = compile_file(c, &options, o->path);
     diag_print(&c->diag, stderr, options_colour(o->colour, stderr));

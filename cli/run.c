@@ -23,7 +23,8 @@ int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
     char room[GPUS_TARGET];
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
                                .precision = o->precision, .plan = o->plan, .override = o->override,
-                               .tile_rank = (int)o->tile_rank, .no_fuse = o->no_fuse, .modes = modes };
+                               .tile_rank = (int)o->tile_rank, .no_fuse = o->no_fuse,
+                               .chunks = (int)o->chunks, .modes = modes };
     options.front.batch_grows = o->batch_grows;
     int code = gpus_choose(o, room, &options.target);
     if (code != EXIT_OK)

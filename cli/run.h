@@ -9,7 +9,7 @@
 
 typedef struct {
     const char *path, *net, *target, *precision, *plan, *override, *map, *colour;
-    int64_t     batch, seed, threads, virtual_gpus, vgpu_seed, tile_rank;
+    int64_t     batch, seed, threads, virtual_gpus, vgpu_seed, tile_rank, chunks;
     Pairs       set, data;
     bool        no_fuse, no_memory_reuse, check, no_graphs, batch_grows;
 } RunOptions;

@@ -49,7 +49,7 @@ int verb_show(int argc, char **argv)
         SHOW_JSON(&o.json), SHOW_COLOUR(&o.colour), WITH_NET(&o.net), WITH_TARGET(&o.target),
         WITH_PRECISION(&o.precision),
         WITH_PLAN(&o.plan), WITH_OVERRIDE(&o.override),
-        WITH_BATCH(&o.batch), WITH_SEED(&o.seed), WITH_SET(&o.set),
+        WITH_BATCH(&o.batch), WITH_CHUNKS(&o.chunks), WITH_SEED(&o.seed), WITH_SET(&o.set),
         { "after", OPTION_TEXT, &o.after, "PASS", "the graph after this pass (show graph)", "all passes" },
         WITH_MAP(&o.map), WITH_THREADS(&o.threads),
         { "steps", OPTION_NUMBER, &o.steps, "N", "how many are measured (show timeline)", "5" },

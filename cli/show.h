@@ -13,7 +13,7 @@ typedef struct {
     const char *mode;          // show graph --mode MODE
     const char *net, *target, *precision, *plan, *override, *colour;
     const char *map;           // show timeline: who runs where
-    int64_t     batch, seed;
+    int64_t     batch, seed, chunks;
     int64_t     threads, steps;                            // show timeline
     int64_t     link, latency;                             // show timeline, show split
     int64_t     devices;                                   // show split; 0: as many as the file has

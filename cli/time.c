@@ -260,7 +260,7 @@ int verb_time(int argc, char **argv)
     const Option options[] = {
         WITH_NET(&v.run.net), WITH_TARGET(&v.run.target),
         WITH_PRECISION(&v.run.precision), WITH_PLAN(&v.run.plan), WITH_OVERRIDE(&v.run.override),
-        WITH_BATCH(&v.run.batch),
+        WITH_BATCH(&v.run.batch), WITH_CHUNKS(&v.run.chunks),
         WITH_SET(&v.run.set), WITH_SEED(&v.run.seed), WITH_MAP(&v.run.map), WITH_THREADS(&v.run.threads),
         WITH_GPUS(v.run),
         { "steps", OPTION_NUMBER, &v.steps, "N", "steps whose median is shown", "5" },

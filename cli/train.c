@@ -186,8 +186,8 @@ static int check_recipe(Compilation *c, TrainVerb *v)
 
 #define RUN_OPTIONS(o) SHOW_COLOUR(&(o).colour), WITH_NET(&(o).net), WITH_TARGET(&(o).target), \
     WITH_PRECISION(&(o).precision), WITH_PLAN(&(o).plan), WITH_OVERRIDE(&(o).override), \
-    WITH_BATCH(&(o).batch), WITH_SET(&(o).set), WITH_DATA(&(o).data), WITH_MAP(&(o).map), \
-    WITH_THREADS(&(o).threads), WITH_GPUS(o)
+    WITH_BATCH(&(o).batch), WITH_CHUNKS(&(o).chunks), WITH_SET(&(o).set), WITH_DATA(&(o).data), \
+    WITH_MAP(&(o).map), WITH_THREADS(&(o).threads), WITH_GPUS(o)
 
 int verb_train(int argc, char **argv)
 {

@@ -7,6 +7,7 @@ int verb_verify(int argc, char **argv)
     const Option options[] = {
         WITH_NET(&o.run.net), WITH_TARGET(&o.run.target), WITH_PRECISION(&o.run.precision),
         WITH_PLAN(&o.run.plan), WITH_OVERRIDE(&o.run.override), WITH_BATCH(&o.run.batch),
+        WITH_CHUNKS(&o.run.chunks),
         WITH_SET(&o.run.set), WITH_SEED(&o.run.seed), WITH_MAP(&o.run.map), WITH_THREADS(&o.run.threads),
         WITH_GPUS(o.run),
         { "no-fuse", OPTION_FLAG, &o.run.no_fuse, NULL, "every operation in a kernel of its own: more values"

@@ -316,6 +316,7 @@ int verify_file(const VerifyVerb *o)
     }
     if (code == EXIT_OK)
         code = choose_reference(o, gpu.c.program, &of_cpu);
+    of_cpu.chunks = gpu.c.chunks;
     if (code == EXIT_OK)
         code = open_side(&cpu, &of_cpu);
     if (code == EXIT_OK)

@@ -11,6 +11,8 @@ typedef struct {
     const char  *target;           // "avx2", ...; NULL: this machine's best
     const char  *precision;        // "bf16", ...: of a GPU; NULL: the target's, else the train section's
     bool         no_fuse, no_fuse_update, no_memory_reuse;
+    int          chunks;           // see PassOptions; 0: for GPUs as many as end a step first, by prediction
+    double       link, latency;    // from GPU to GPU, for that: bytes a second and seconds; 0: as below
     const char  *plan;             // a plan file for a GPU's tiles, or NULL
     int          tile_rank;        // see plan_set_rank; 0: 1
     const char  *override;         // a folder of edited kernel texts, or NULL
@@ -19,6 +21,10 @@ typedef struct {
     int          devices;
     unsigned     modes;            // 1 << GRAPH_TRAIN | ...: which sequences to make
 } CompileOptions;
+
+// PCIe 5.
+#define COMPILE_LINK 50e9
+#define COMPILE_LATENCY 5e-6
 
 // How long the stages took, in seconds, over all modes.
 typedef struct { double front, passes, emit; } CompileTimes;
@@ -33,6 +39,7 @@ typedef struct {
     Graph   *graphs[3];            // by GraphMode; NULL when not asked for or not reached
     Program *program;              // NULL when stopped before
     CompileTimes times;
+    int      chunks;               // see PassOptions
     bool     misuse;               // the target or its precision makes no sense; `err` says so
     bool     refused;              // the net does not admit the distribution; `err` says why
     char     err[PROGRAM_ERROR];   // an error that is not in the file: out of memory, internal

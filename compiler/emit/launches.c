@@ -55,7 +55,11 @@ static const char *title_of(Maker *m, const Group *group, size_t *what)
     *what = size;
     group_print_ops(group, out);
     if (root->parts > 1)
-        fprintf(out, " [part %d of %d]", root->part, root->parts);
+        fprintf(out, " [part %d of %d", root->part, root->parts);
+    if (root->chunks > 1)
+        fprintf(out, "%schunk %d of %d", root->parts > 1 ? ", " : " [", root->chunk, root->chunks);
+    if (root->parts > 1 || root->chunks > 1)
+        fputc(']', out);
     fclose(out);
     const char *kept = arena_copy(m->arena, text, size);
     free(text);
@@ -281,6 +285,8 @@ static void make_copy(Maker *m, const GraphTensors *t, const Group *group, Copy 
     c->layer = layer_of(n->in[0]);
     c->point = n->role == ROLE_FORWARD ? point_of(t->graph, n, n->in[0]->layer) : "";
     c->backward = n->role != ROLE_FORWARD;
+    c->chunk = n->chunk;
+    c->chunks = n->chunks;
     c->place = make_place(m, t->graph, n->at);
 }
 

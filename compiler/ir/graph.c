@@ -30,7 +30,7 @@ Node *graph_add(Graph *g, Op op, const char *name, Span at, const Layer *layer, 
 {
     Node *n = ARENA_NEW(g->arena, Node);
     *n = (Node){ .op = op, .id = g->count, .name = unique_name(g, name), .at = at, .layer = layer,
-                 .inputs = inputs, .device = NO_DEVICE, .parts = 1, .shared = 1 };
+                 .inputs = inputs, .device = NO_DEVICE, .parts = 1, .chunks = 1, .shared = 1 };
     n->in = ARENA_ARRAY(g->arena, Node *, inputs + 1);
     for (int i = 0; i < inputs; i++)
         n->in[i] = in[i];

@@ -125,6 +125,7 @@ struct Node {
                                       // of the split holds one; 1: whole. pass_place does without
     int          device;              // `on`, or pass_place; NO_DEVICE before it
     int          part, parts;         // pass_place: 1 of `parts` (0 of 1 outside of splits)
+    int          chunk, chunks;       // pass_chunk: which run of its part's images; 0 of 1: all
     Node        *forward;             // backward nodes: the forward node they differentiate
 
     Layout       layout;              // pass_layout

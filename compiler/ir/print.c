@@ -33,6 +33,8 @@ static void print_place(const Graph *g, const Node *n, FILE *out)
         fprintf(out, "  on %s", g->devices[n->device]);
     if (n->parts > 1)
         fprintf(out, "  part %d of %d", n->part, n->parts);
+    if (n->chunks > 1)
+        fprintf(out, "  chunk %d of %d", n->chunk, n->chunks);
 }
 
 static void print_node(const Graph *g, const Node *n, int width, FILE *out)

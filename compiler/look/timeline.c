@@ -141,8 +141,12 @@ void timeline_say(const Timeline *t, int command, char *to, int size)
     const Command *c = &s->commands[command];
     if (c->kind == COMMAND_COPY) {
         const Copy *copy = &s->copies[c->first];
-        snprintf(to, (size_t)size, "%.60s%s from %.40s%s%.60s, %lld bytes", copy->layer,
-                 copy->backward ? " gradient" : "", t->program->devices[home(t->program, copy->from)].name,
+        char chunk[40] = "";
+        if (copy->chunks > 1)
+            snprintf(chunk, sizeof chunk, " chunk %d of %d", copy->chunk, copy->chunks);
+        snprintf(to, (size_t)size, "%.60s%s%s from %.40s%s%.60s, %lld bytes", copy->layer,
+                 copy->backward ? " gradient" : "", chunk,
+                 t->program->devices[home(t->program, copy->from)].name,
                  *copy->point ? " for " : "", copy->point, (long long)copy->bytes);
         return;
     }

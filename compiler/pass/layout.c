@@ -214,14 +214,20 @@ static const Node *reader_of(const Plan *p, const Node *image)
     return NULL;
 }
 
+// The input that a value is, or is some images of.
+static const Node *image_of(const Node *value)
+{
+    return value->op == OP_BATCH_SLICE ? image_of(value->in[0]) : value;
+}
+
 // An image padded for another convolution's rows of taps does not serve this one.
 static bool image_fits(const Plan *p, const Node *user, const Node *value)
 {
     if (value->layout.kind == LAYOUT_PLAIN)
-        return value->op == OP_INPUT;
+        return image_of(value)->op == OP_INPUT;
     if (value->layout.vector == p->vector)
         return true;
-    const Node *reader = reader_of(p, value);
+    const Node *reader = reader_of(p, image_of(value));
     return reader && window_equal(&reader->attr.conv.window, &user->attr.conv.window);
 }
 
@@ -257,7 +263,8 @@ static bool is_parameter(const Node *n)
 // the weights of fully connected layers in the kernel that reads them (docs/decisions.md).
 static Element wanted_element(const Plan *p, const Node *user, int i, const Node *value)
 {
-    bool loop_rounds = value->op == OP_INPUT || (is_parameter(value) && rule_want(user, i) == WANT_DENSE);
+    bool loop_rounds = image_of(value)->op == OP_INPUT
+                       || (is_parameter(value) && rule_want(user, i) == WANT_DENSE);
     loop_rounds = loop_rounds && p->layouts->loop_rounds && p->matrix == ELEMENT_TF32;
     if (!op_has(user->op, OP_CONTRACTION) || loop_rounds)
         return value->layout.element;
@@ -333,12 +340,25 @@ static void fit_image(Plan *p, const Node *user, Node *image)
     note_reader(p, image, user);
 }
 
+// Who reads some images of an input is asked in their place.
+static Node *first_reader(const Plan *p, Node *user, int *i)
+{
+    for (int k = user->id + 1; k < p->g->count && user->op == OP_BATCH_SLICE; k++)
+        for (int q = 0; q < p->g->nodes[k]->inputs; q++)
+            if (p->g->nodes[k]->in[q] == user) {
+                *i = q;
+                return first_reader(p, p->g->nodes[k], i);
+            }
+    return user;
+}
+
 // A source that nobody has given a layout yet takes the one its first user wants.
 static void fit_source(Plan *p, Node *user, int i)
 {
     Node *source = user->in[i];
     if (source->layout.kind != LAYOUT_NONE || !op_has(source->op, OP_SOURCE))
         return;
+    user = first_reader(p, user, &i);
     Want want = rule_want(user, i);
     Pieces one = one_piece(source->shape.c);
     if (want == WANT_FILTERS || want == WANT_DENSE || want == WANT_FLIPPED)
@@ -482,11 +502,15 @@ static void lay_out(Plan *p, Node *n)
         append(p, n);
         return;
     }
+    bool some_images = image_of(n)->op == OP_INPUT;        // which stay where they stand
     for (int i = 0; i < n->inputs; i++) {
         fit_source(p, n, i);
-        n->in[i] = fit_input(p, n, i);
+        n->in[i] = some_images ? n->in[i] : fit_input(p, n, i);
     }
-    set_output(p, n);
+    if (some_images)
+        n->layout = n->in[0]->layout;
+    else
+        set_output(p, n);
     append(p, n);
 }
 
@@ -512,7 +536,7 @@ static void find_halos(const Plan *p)
     for (int i = 0; i < g->count; i++) {
         Node *n = g->nodes[i];
         Layout *l = &n->layout;
-        bool is_run = l->kind == LAYOUT_NHWC && l->vector < p->vector && reader_of(p, n);
+        bool is_run = l->kind == LAYOUT_NHWC && l->vector < p->vector && reader_of(p, image_of(n));
         if (l->kind != LAYOUT_BLOCKED && l->kind != LAYOUT_PLAIN && !is_run)
             continue;
         const Halo *halo = &need[node_home(n)->id];
@@ -521,7 +545,7 @@ static void find_halos(const Plan *p)
         l->bottom = (int)halo->bottom;
         l->right = (int)halo->right;
         if (is_run)
-            pad_rows(n, reader_of(p, n), p->vector);
+            pad_rows(n, reader_of(p, image_of(n)), p->vector);
     }
 }
 

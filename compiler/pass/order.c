@@ -23,6 +23,8 @@ typedef struct {
     int    *waiting;           // by group id: groups that it still waits for
     bool   *taken;             // by group id
     double  free[GRAPH_DEVICES];               // when a device has nothing left to do
+    double  link_free[GRAPH_DEVICES];          // when all that it sent is there
+    int    *stage;             // by group id: how many messages lead to it, one behind the other
     int    *queue[GRAPH_DEVICES], length[GRAPH_DEVICES];       // ids: the order of each device
 } Play;
 
@@ -84,6 +86,17 @@ static int urgency(const Order *o, const Group *group)
     return rank + (group->per_image ? 0 : 1);
 }
 
+// What earlier messages need goes before what later ones need, and the first run of images before the next.
+static bool goes_before(const Play *p, const Group *a, const Group *b)
+{
+    int x = urgency(p->o, a), y = urgency(p->o, b);
+    if (x != y)
+        return x < y;
+    if (p->stage[a->id] != p->stage[b->id])
+        return p->stage[a->id] < p->stage[b->id];
+    return a->root->chunk < b->root->chunk;
+}
+
 // The most urgent group that a device can begin at `when`; NULL: none.
 static Group *most_urgent(const Play *p, int device, double when)
 {
@@ -92,7 +105,7 @@ static Group *most_urgent(const Play *p, int device, double when)
     for (int i = 0; i < g->group_count; i++) {
         Group *group = g->groups[i];
         bool can = !p->taken[i] && !p->waiting[i] && group->root->device == device && p->ready[i] <= when;
-        if (can && (!best || urgency(p->o, group) < urgency(p->o, best)))
+        if (can && (!best || goes_before(p, group, best)))
             best = group;
     }
     return best;
@@ -121,17 +134,31 @@ static void take(Play *p, Group *group, double begin)
     for (int i = 0; i < o->user_count[id]; i++) {
         const Group *user = o->g->groups[o->users[id][i]];
         double there = done;
-        if (is_copy(user))
-            there += rates[o->kind].latency + bytes_of(user->inputs, user->input_count) / rates[o->kind].link;
+        if (is_copy(user)) {
+            there = fmax(done, p->link_free[device]) + rates[o->kind].latency
+                    + bytes_of(user->inputs, user->input_count) / rates[o->kind].link;
+            p->link_free[device] = there;
+        }
         p->ready[user->id] = fmax(p->ready[user->id], there);
         p->waiting[user->id]--;
     }
+}
+
+static void find_stages(Play *p)
+{
+    const Graph *g = p->o->g;
+    for (int i = 0; i < g->group_count; i++)             // inputs before users
+        for (int k = 0; k < p->o->user_count[i]; k++) {
+            int user = p->o->users[i][k], stage = p->stage[i] + is_copy(g->groups[user]);
+            p->stage[user] = p->stage[user] > stage ? p->stage[user] : stage;
+        }
 }
 
 static int play_through(Play *p)
 {
     const Graph *g = p->o->g;
     int count = 0;
+    find_stages(p);
     for (; count < g->group_count; count++) {
         int device = 0;
         for (int d = 1; d < g->device_count; d++)
@@ -195,6 +222,7 @@ bool put_in_order(Order *o)
     assert(g->device_count > 0);                     // pass_place names one at least
     Play p = { .o = o, .ready = ARENA_ARRAY(g->arena, double, g->group_count),
                .waiting = ARENA_ARRAY(g->arena, int, g->group_count),
+               .stage = ARENA_ARRAY(g->arena, int, g->group_count),
                .taken = ARENA_ARRAY(g->arena, bool, g->group_count) };
     memcpy(p.waiting, o->waits_for, (size_t)g->group_count * sizeof *p.waiting);
     for (int d = 0; d < g->device_count; d++)

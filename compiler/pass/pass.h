@@ -20,6 +20,7 @@ typedef struct PassOptions {
     bool fuse;                 // false: every node in a kernel of its own (--no-fuse)
     bool fuse_update;          // false: gradients are stored, updates are kernels of their own
     bool reuse_memory;         // false: every buffer has its own place
+    int  chunks;               // maps that cross between devices go in so many runs of images; 1: whole
 } PassOptions;
 
 typedef struct {
@@ -47,6 +48,7 @@ bool pass_shapes(Graph *g, const PassOptions *o);
 bool pass_place(Graph *g, const PassOptions *o);
 bool pass_autodiff(Graph *g, const PassOptions *o);
 bool pass_simplify(Graph *g, const PassOptions *o);
+bool pass_chunk(Graph *g, const PassOptions *o);
 bool pass_layout(Graph *g, const PassOptions *o);
 bool pass_fuse(Graph *g, const PassOptions *o);
 bool pass_schedule(Graph *g, const PassOptions *o);

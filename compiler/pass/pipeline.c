@@ -8,6 +8,7 @@ const Pass pass_pipeline[] = {
     { "place",    pass_place,    HAS_DEVICES,   false },
     { "autodiff", pass_autodiff, HAS_GRADIENTS, false },
     { "simplify", pass_simplify, 0,             false },
+    { "chunk",    pass_chunk,    0,             true  },
     { "layout",   pass_layout,   HAS_LAYOUTS,   true  },
     { "fuse",     pass_fuse,     HAS_GROUPS,    true  },
     { "schedule", pass_schedule, HAS_ORDER,     true  },

@@ -90,6 +90,8 @@ void program_print_command(const Sequence *s, int index, FILE *out)
         const Copy *copy = &s->copies[c->first];
         fprintf(out, "  t%d -> t%d  %" PRId64 " bytes%s  %s", copy->from, copy->to, copy->bytes,
                 copy->backward ? " backward" : "", copy->layer);
+        if (copy->chunks > 1)
+            fprintf(out, " chunk %d of %d", copy->chunk, copy->chunks);
         fprintf(out, *copy->point ? " for %s\n" : "\n", copy->point);
         return;
     }

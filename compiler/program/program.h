@@ -186,6 +186,7 @@ typedef struct {
     const char *layer;             // whose value it is: "pool2"
     const char *point;             // where it is needed: "conv3"; empty for a join
     bool        backward;
+    int         chunk, chunks;     // which run of the value's images; 0 of 1: all
     SourcePlace place;
 } Copy;
 

@@ -103,7 +103,7 @@ RECORD(record_command, Command,
     INT(Command, count), INTS(Command, waits, wait_count));
 RECORD(record_copy, Copy,
     INT(Copy, from), INT(Copy, to), LONG(Copy, bytes), TEXT(Copy, layer), TEXT(Copy, point),
-    BOOL(Copy, backward), PART(Copy, place, record_place));
+    BOOL(Copy, backward), INT(Copy, chunk), INT(Copy, chunks), PART(Copy, place, record_place));
 RECORD(record_port, ProgramPort,
     TEXT(ProgramPort, name), FIELD(ProgramPort, tensors, FIELD_PORT), FIELD(ProgramPort, first, FIELD_PORT),
     SHAPE(ProgramPort, shape));

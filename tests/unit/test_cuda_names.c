@@ -56,7 +56,7 @@ static char *texts_of(const char *target, int number)
     size_t size = 0;
     net_alexnet(&n, FORM_SPLIT, GRAPH_TRAIN, 4);
     const Target *t = target_find(target);
-    const PassOptions options = { t, true, true, true };
+    const PassOptions options = { t, true, true, true, 1 };
     static const Recipe recipe;
     if (number >= 0)
         assert_true(rename_all(&n, number) - number >= 60);
