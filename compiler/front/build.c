@@ -223,15 +223,20 @@ Node *build_pool(Elab *e, StageUse *u)
 
 Node *build_lrn(Elab *e, StageUse *u)
 {
-    bool within = !strcmp(use_word(u, "region"), "map");
+    bool within = !strcmp(use_word(u, "region"), "map"), whole = !strcmp(use_word(u, "across"), "whole");
     const Argument *size = use_arg(u, "n");
     if (size_at(size, 0) != size_at(size, 1)) {
         elab_error(e, size->at, "E310", "the window of lrn is square");
         return NULL;
     }
+    if (within && whole) {
+        elab_error(e, use_arg(u, "across")->at, "E310", "a window in a map reads no other maps: `across` says "
+                   "nothing there");
+        return NULL;
+    }
     Node *n = stage_node(e, u, within ? OP_LRN_MAP : OP_LRN, NULL, 1, u->in);
     n->attr.lrn = (LrnAttr){ size_at(size, 0), use_real(u, "k"), use_real(u, "alpha"),
-                             use_real(u, "beta"), split_shared(u->in[0]) };
+                             use_real(u, "beta"), whole ? 1 : split_shared(u->in[0]) };
     return inferred(e, n);
 }
 

@@ -37,8 +37,10 @@ const BuiltIn built_in_stages[] = {
       build_mean_pool, "pool(kind = mean); without `size` the mean of the whole map" },
     { "lrn", TAKES_ONE,
       { SIZE("n", "5", 1), REAL("k", "2", 1e-6, 1e9), REAL("alpha", "1e-4", 0, 1e9),
-        REAL("beta", "0.75", 0, 100), WORD("region", "maps", "maps map") },
-      build_lrn, "x / (k + alpha * sum of squares of n neighbours) ^ beta, across maps or in a map" },
+        REAL("beta", "0.75", 0, 100), WORD("region", "maps", "maps map"),
+        WORD("across", "parts", "parts whole") },
+      build_lrn, "x / (k + alpha * sum of squares of n neighbours) ^ beta, across maps or in a map; "
+      "`across`: in a split within a part, or over all" },
     { "dropout", TAKES_ONE,
       { REAL("p", "0.5", 0, 0.999999), WORD("scale", "train", "train test") },
       build_dropout, "drops with probability p while training; `scale`: when the rest is scaled" },

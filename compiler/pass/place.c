@@ -80,7 +80,7 @@ static bool narrow(Placing *p, const Node *old, Node *n, Run *channels, const Sp
             !own_groups(p, old, s, parts, channels, &n->attr.conv.groups))
             return false;
     }
-    if (op_has(n->op, OP_PER_PART))
+    if (op_has(n->op, OP_PER_PART) && n->attr.lrn.parts >= runs)
         n->attr.lrn.parts /= runs;
     if (op_has(n->op, OP_RANDOM)) {
         n->attr.dropout.first_channel += n->attr.dropout.channels / runs * run;
@@ -108,10 +108,32 @@ static int runs_of(const Placing *p, const Node *old)
     return most;
 }
 
+// What a normalisation over all parts reads: the part's own channels, and its neighbours' next to them.
+static Run with_neighbours(const Placing *p, const Node *old, Run own)
+{
+    if (!op_has(old->op, OP_PER_PART) || old->attr.lrn.parts >= place_runs(p, old->in[0]))
+        return own;
+    int64_t before = old->attr.lrn.size / 2, behind = old->shape.c - own.first - own.count;
+    behind = behind < before ? behind : before;
+    before = own.first < before ? own.first : before;
+    return (Run){ own.first - before, before + own.count + behind };
+}
+
+// Of what was computed for the neighbours' channels, too, the part's own.
+static Node *own_channels(Placing *p, Node *wide, Run has, Run own)
+{
+    if (has.count == own.count)
+        return wide;
+    Node *n = graph_add1(p->g, OP_SLICE, arena_printf(p->g->arena, "%s.own", wide->name), wide, wide);
+    n->attr.slice = (SliceAttr){ own.first - has.first, own.count };
+    graph_infer(p->g, n);
+    return n;
+}
+
 static Node *lower_part(Placing *p, const Node *old, const Spot *s)
 {
     Node narrowed = *old;
-    Run first = place_channels(p, old->in[0], s);
+    Run own = place_channels(p, old->in[0], s), first = with_neighbours(p, old, own), has = first;
     bool fits = s->parts == 1 || narrow(p, old, &narrowed, &first, s);
     narrowed.in = ARENA_ARRAY(p->g->arena, Node *, old->inputs);
     for (int i = 0; i < old->inputs; i++) {
@@ -121,7 +143,7 @@ static Node *lower_part(Placing *p, const Node *old, const Spot *s)
     Node *n = node_like(p, &narrowed, s, old->inputs, narrowed.in);
     if (s->parts > 1 && fits)
         graph_infer(p->g, n);
-    return n;
+    return own_channels(p, n, has, own);
 }
 
 // Every part sees the channels of all parts, which in the outer region are one run; what an inner region

@@ -107,6 +107,23 @@ static void parts_of_groups(Net *n, SplitForm form)
     net_loss(n);
 }
 
+// A normalisation over all maps: a part reads maps of its neighbours, here of two on a side.
+static void across_parts(Net *n, SplitForm form)
+{
+    net_open(n, form, GRAPH_TRAIN, 2, 3, 5, 5);
+    net_split(n, 4);
+    net_conv(n, "c1", 4, same(3), 1);
+    net_relu(n);
+    net_lrn(n, 5);
+    n->at->attr.lrn.parts = 1;
+    net_conv(n, "c2", 8, same(3), 1);
+    net_lrn(n, 3);
+    n->at->attr.lrn.parts = 1;
+    net_join(n);
+    net_fc(n, "f1", 4);
+    net_loss(n);
+}
+
 // Stages without weights on a whole value: every part holds the whole result.
 static void whole_within(Net *n, SplitForm form)
 {
@@ -130,6 +147,7 @@ static const struct { const char *name; Builder build; } nets[] = {
     { "a value read twice",    read_twice        },
     { "groups over a whole",   groups_over_whole },
     { "more parts than groups", parts_of_groups  },
+    { "lrn across parts",      across_parts      },
     { "whole within a split",  whole_within      },
 };
 enum { NETS = sizeof nets / sizeof *nets };
