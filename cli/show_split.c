@@ -87,7 +87,8 @@ static CompileOptions options_of(const ShowOptions *o, Distribution way, int dev
     return (CompileOptions){ .front = options_front(o->net, o->batch, o->seed, &o->set),
                              .target = o->target ? o->target : "cuda:sm_80", .precision = o->precision,
                              .plan = o->plan, .modes = 1u << GRAPH_TRAIN, .distribution = way,
-                             .devices = devices };
+                             .devices = devices, .chunks = (int)o->chunks, .link = 1e9 * (double)o->link,
+                             .latency = 1e-6 * (double)o->latency };
 }
 
 static int misuse(const char *what, const char *name)

@@ -230,8 +230,8 @@ Node *build_lrn(Elab *e, StageUse *u)
         return NULL;
     }
     if (within && whole) {
-        elab_error(e, use_arg(u, "across")->at, "E310", "a window in a map reads no other maps: `across` says "
-                   "nothing there");
+        elab_error(e, use_arg(u, "across")->at, "E310",
+                   "a window in a map reads no other maps: `across` says nothing there");
         return NULL;
     }
     Node *n = stage_node(e, u, within ? OP_LRN_MAP : OP_LRN, NULL, 1, u->in);
