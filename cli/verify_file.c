@@ -5,12 +5,9 @@
 // over is carried on.
 #include "cli/verify.h"
 #include "cli/random_batch.h"
-#include <math.h>
+#include "cli/values.h"
 #include <stdlib.h>
 #include <string.h>
-
-// Of a gradient's norm: more is none of that net.
-#define FREE_GRADIENT 0.9
 
 typedef struct {
     Side     *cpu, *gpu;
@@ -29,38 +26,6 @@ typedef struct {
     bool      failed;          // err says why
 } Verdict;
 
-// --- which tensors are the same ---------------------------------------------------------------------
-
-static BufferRole role_of(const Program *p, int tensor) { return p->buffers[p->tensors[tensor].buffer].role; }
-
-static bool is_kept(const Program *p, int tensor)
-{
-    return role_of(p, tensor) == BUFFER_PARAM || role_of(p, tensor) == BUFFER_VELOCITY;
-}
-
-static int find_same(const Program *cpu, int tensor, const Program *gpu)
-{
-    const Tensor *t = &cpu->tensors[tensor];
-    BufferRole role = role_of(cpu, tensor);
-    for (int i = 0; i < gpu->tensor_count; i++) {
-        const Tensor *u = &gpu->tensors[i];
-        if (!t->is_bytes && !u->is_bytes && role != BUFFER_STATE && role_of(gpu, i) != BUFFER_STATE
-            && is_kept(cpu, tensor) == is_kept(gpu, i) && shape_equal(t->shape, u->shape)
-            && !strcmp(t->name, u->name))
-            return i;
-    }
-    return -1;
-}
-
-static bool find_all_same(Verdict *v)
-{
-    const Program *cpu = v->cpu->c.program;
-    v->same = calloc((size_t)cpu->tensor_count + 1, sizeof *v->same);
-    for (int i = 0; i < cpu->tensor_count && v->same; i++)
-        v->same[i] = find_same(cpu, i, v->gpu->c.program);
-    return v->same != NULL;
-}
-
 // --- comparing --------------------------------------------------------------------------------------
 
 static bool read_tensor(Verdict *v, const Side *s, int tensor, float *to)
@@ -73,21 +38,6 @@ static bool write_tensor(Verdict *v, const Side *s, int tensor, const float *fro
     return session_device_class(s->s)->write(session_device(s->s), tensor, from, v->err);
 }
 
-// A loss comes from probabilities: where one is all but 1 the error of its logarithm, or of its difference
-// to 1 (the gradient, a share of the batch), is not smaller for that.
-static double least_scale(const Program *p, const Launch *l, int tensor)
-{
-    if (!l || l->layer[0])
-        return 0;
-    return role_of(p, tensor) == BUFFER_OUTPUT ? 1 : 1.0 / (double)p->tensors[tensor].shape.n;
-}
-
-// Is it a gradient, or made of them? `l` makes it, or a copy brings it.
-static bool is_of_gradients(const Program *p, int tensor, const Launch *l, const Copy *copy)
-{
-    return is_kept(p, tensor) || (l ? strcmp(l->phase, "forward") != 0 : copy->backward);
-}
-
 // Judges a tensor of the CPU's program by the GPU's. On ways of their own gradients may be far apart, because
 // the place of a maximum is another one where the largest two of a window are near each other.
 static void judge(Verdict *v, const Launch *l, const Copy *copy, int of_cpu, const float *cpu,
@@ -97,9 +47,10 @@ static void judge(Verdict *v, const Launch *l, const Copy *copy, int of_cpu, con
     int tensor = v->same[of_cpu];
     int64_t count = shape_count(p->tensors[of_cpu].shape);
     Element element = v->gpu->c.program->tensors[tensor].layout.element;
-    Likeness how = verify_compare(cpu, gpu, count, element, least_scale(p, l, of_cpu), v->tolerance);
-    bool is_loose = v->is_free && is_of_gradients(p, of_cpu, l, copy);
-    double far = v->is_free ? how.norm : how.share, right = is_loose ? FREE_GRADIENT : v->tolerance.share;
+    Likeness how = verify_compare(cpu, gpu, count, element, values_least_scale(p, l, of_cpu), v->tolerance);
+    bool is_loose = v->is_free && values_are_of_gradients(p, of_cpu, l, copy);
+    double far = v->is_free ? how.norm : how.share;
+    double right = is_loose ? VALUES_FREE_GRADIENT : v->tolerance.share;
     if (v->lists)
         printf("%4lld %-24s %10lld numbers, apart by %8.2e of the largest, %8.2e of the norm, %lld tipped\n",
                (long long)v->step, v->gpu->c.program->tensors[tensor].name, (long long)count, how.share,
@@ -132,7 +83,7 @@ static bool compare(Verdict *v, const Launch *l, const Copy *copy, int tensor)
     bool good = cpu && gpu && read_tensor(v, v->cpu, tensor, cpu) && read_tensor(v, v->gpu, same, gpu);
     if (good)
         judge(v, l, copy, tensor, cpu, gpu);
-    bool goes_on = v->is_free || is_kept(v->cpu->c.program, tensor);
+    bool goes_on = v->is_free || values_are_kept(v->cpu->c.program, tensor);
     good = good && (goes_on || write_tensor(v, v->cpu, tensor, gpu));
     free(cpu);
     free(gpu);
@@ -187,15 +138,6 @@ static bool run_step(Verdict *v, const RandomBatch *b, int64_t step)
 
 // --- what is printed --------------------------------------------------------------------------------
 
-static void print_maker(const Program *p, const Launch *l)
-{
-    const Kernel *k = &p->kernels[l->kernel];
-    printf("made by %s (%s): %s", k->symbol, k->body, l->title);
-    for (int i = 0; i < l->place_count; i++)
-        printf(", %s:%d", l->places[i].path, l->places[i].line);
-    putchar('\n');
-}
-
 static void print_different(const Verdict *v)
 {
     const Program *p = v->gpu->c.program;
@@ -212,7 +154,7 @@ static void print_different(const Verdict *v)
         const Launch *l = &q->launches[i];
         for (int k = l->tensor_count - l->writes; k < l->tensor_count; k++)
             if (l->tensors[k] == v->different)
-                print_maker(p, l);
+                values_print_maker(p, l);
     }
 }
 
@@ -233,15 +175,14 @@ static void print_same(const Verdict *v, int64_t steps)
 
 // Sums are of floats everywhere, in other orders. Against floats, a GPU's operands and results are rounded
 // to 11 bits (tf32) or 8 (bf16). Rounded numbers that go to a neighbour are as many as the errors of sums
-// (1e-6) are parts of the distance to it (1e-3). On ways of their own these steps of 1e-3 are carried on.
+// (1e-6) are parts of the distance to it (1e-3).
 static Tolerance tolerance_of(const Program *gpu, const Program *cpu, bool is_free)
 {
-    const char *target = gpu->devices[0].target;
-    bool is_fp32 = strstr(target, ":fp32"), is_bf16 = strstr(target, ":bf16");
-    bool both_tf32 = !is_fp32 && !is_bf16 && strstr(cpu->devices[0].target, ":tf32");
+    const char *target = gpu->devices[0].target, *other = cpu->devices[0].target;
+    bool is_bf16 = strstr(target, ":bf16");
     if (is_free)
-        return (Tolerance){ is_fp32 ? 2e-3 : both_tf32 ? 2e-2 : 2e-1, 1 };
-    if (is_fp32 || both_tf32)
+        return (Tolerance){ values_free_tolerance(target, other), 1 };
+    if (values_free_tolerance(target, other) < 0.1)
         return (Tolerance){ 2e-5, 0.01 };
     return (Tolerance){ is_bf16 ? 2e-2 : 2e-3, 1 };
 }
@@ -253,7 +194,8 @@ static int run_both(const VerifyVerb *o, Side *cpu, Side *gpu)
     Verdict v = { .cpu = cpu, .gpu = gpu, .is_free = o->is_free, .lists = o->lists,
                   .different = -1, .err = err };
     v.tolerance = tolerance_of(gpu->c.program, cpu->c.program, o->is_free);
-    bool good = random_batch_open(&batch, cpu->s, cpu->sequence, (uint64_t)o->run.seed) && find_all_same(&v);
+    v.same = values_same(cpu->c.program, gpu->c.program);
+    bool good = random_batch_open(&batch, cpu->s, cpu->sequence, (uint64_t)o->run.seed) && v.same;
     for (int64_t step = 1; step <= o->steps && good && v.different < 0; step++)
         good = run_step(&v, &batch, step);
     random_batch_close(&batch);

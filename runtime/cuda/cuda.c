@@ -19,9 +19,10 @@ static bool bind(Device *d, const int *map, char *err)
     for (int i = 0; i < d->program->device_count; i++) {
         int gpu = map[i] < 0 ? i % d->gpus.count : map[i];
         if (gpu >= d->gpus.count) {
-            snprintf(err, DEVICE_ERROR, "device %.60s is mapped to GPU %d, but there %s only %d: GPU 0%s",
-                     d->program->devices[i].name, gpu, d->gpus.count > 1 ? "are" : "is", d->gpus.count,
-                     d->gpus.count > 1 ? " and following" : "");
+            const char *name = d->program->devices[i].name;
+            snprintf(err, DEVICE_ERROR, "device %.60s is mapped to GPU %d, but there %s only %d: GPU 0%s; "
+                     "%.60s=cuda:%d would do", name, gpu, d->gpus.count > 1 ? "are" : "is", d->gpus.count,
+                     d->gpus.count > 1 ? " and following" : "", name, i % d->gpus.count);
             return false;
         }
         d->list[i].gpu = gpu;

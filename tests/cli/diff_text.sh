@@ -23,6 +23,12 @@ rest='over N steps, largest difference X; B bytes copied between devices, guards
 expect "equal bit by bit: N values $rest; exit 0" --steps 2
 expect "equal bit by bit: N values $rest; exit 0" --steps 2 --threads 1 --threads 2
 expect "equal within 1e-4: N values $rest; exit 0" --steps 2 --no-fuse
+expect "equal within 0.2 of the norm: N values $rest; exit 0" --steps 2 --precision fp32 --precision tf32
+expect "equal bit by bit: N values $rest; exit 0" --steps 2 --reuse --map a=cpu:1,b=cpu:0 --map a=cpu,b=cpu
+expect 'cleave: map: it leaves out the device `b`; add b=cpu:1; exit 2' --map a=cpu:0
+expect "equal within 0.2 of the norm: N values $rest; exit 0" --steps 2 --precision fp32 --precision tf32
+expect "equal bit by bit: N values $rest; exit 0" --steps 2 --reuse --map a=cpu:1,b=cpu:0 --map a=cpu,b=cpu
+expect 'cleave: map: it leaves out the device `b`; add b=cpu:1; exit 2' --map a=cpu:0
 expect "cleave: --steps wants a whole number from 1 on, not \`few\`
 usage: cleave diff [options] FILE.net      (cleave diff --help tells more); exit 2" --steps few
 # Two runs of equal bits have copied what `show comm` says: bytes a step times steps.

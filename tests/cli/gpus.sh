@@ -59,11 +59,11 @@ expect() {
 net=$folder/two.net
 expect 2 '--virtual-gpus runs CUDA, and --target avx2 is a CPU' "$cleave" train "$net" --virtual-gpus 1 --target avx2
 expect 2 'give --virtual-gpus N, too' "$cleave" train "$net" --vgpu-seed 3
-expect 2 "this program's devices are cuda:0 to cuda:7, not \`cpu:0\`" \
-    "$cleave" train "$net" --virtual-gpus 1 --map gpu0=cpu:0
+expect 2 'map: gpu0, which is compiled for cuda:sm_80, runs on cuda:0 to cuda:7, not on `cuda:8`' \
+    "$cleave" train "$net" --virtual-gpus 1 --map gpu0=cuda:8,gpu1=cuda:0
 expect 2 'verify compares a GPU with the CPU' "$cleave" verify "$net" --target sse2
 expect 4 'cannot open shared object file' CLEAVE_CUDA_LIB=/nowhere/libcuda.so "$cleave" train "$net" --target cuda
-expect 4 'device gpu1 is mapped to GPU 1, but there is only 1' \
+expect 4 'device gpu1 is mapped to GPU 1, but there is only 1: GPU 0; gpu1=cuda:0 would do' \
     "$cleave" train "$net" --virtual-gpus 1 --map gpu0=cuda:0,gpu1=cuda:1
 expect 4 'GPU 0, virtual GPU 0, has 0.94 MiB of memory free, and the net needs ' \
     VGPU_MEMORY=1 "$cleave" train "$net" --virtual-gpus 1 --batch 1024

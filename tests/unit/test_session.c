@@ -193,13 +193,24 @@ static void test_stop(void **state)
 static void test_maps_that_are_wrong(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "gpu0", "gpu7=cpu:0", "gpu0=cpu:9", "gpu0=cuda:0",
-                                         "gpu0=cpu:0,gpu0=cpu:1" };
+    static const struct { const char *map, *says; } wrong[] = {
+        { "gpu0", "map: no device stands behind a `=` in `gpu0`; want DEVICE=cpu:GROUP or DEVICE=cuda:GPU, "
+                  "as in gpu0=cpu:0" },
+        { "gpu7=cpu:0", "map: the net has no device `gpu7`; it has gpu0 and gpu1: did you mean `gpu0`?" },
+        { "nothing=cpu:0", "map: the net has no device `nothing`; it has gpu0 and gpu1" },
+        { "gpu0=cpu:9", ", runs on cpu:0 to cpu:7, not on `cpu:9`; several devices may share a group" },
+        { "gpu0=cuda:0,gpu1=cpu", "map: gpu0, which is compiled for cpu:" },
+        { "gpu0=cpu:0,gpu0=cpu:1", "map: given twice: `gpu0`; leave one of them out" },
+        { "gpu1=cpu:1", "map: it leaves out the device `gpu0`; add gpu0=cpu:0" },
+    };
     int map[PROGRAM_DEVICES], groups;
     char err[SESSION_ERROR];
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_false(session_parse_map(compiled.program, wrong[i], map, &groups, err));
-    assert_true(session_parse_map(compiled.program, "gpu1=cpu:1", map, &groups, err));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_false(session_parse_map(compiled.program, wrong[i].map, map, &groups, err));
+        if (!strstr(err, wrong[i].says))
+            fail_msg("%s: %s", wrong[i].map, err);
+    }
+    assert_true(session_parse_map(compiled.program, "gpu1=cpu:1,gpu0=cpu", map, &groups, err));
     assert_int_equal(groups, 2);
     assert_int_equal(map[0], 0);
     assert_int_equal(map[1], 1);
