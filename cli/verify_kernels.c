@@ -234,9 +234,11 @@ static bool judge_update(Case *c, const Node *sgd)
     const double *before = c->velocity[index] + (w - c->evaluator->param[index]);
     double *v = ARENA_ARRAY(&c->side.c.arena, double, count);
     double *next = ARENA_ARRAY(&c->side.c.arena, double, count);
+    const EvaluatorRates rates = { LR, MOMENTUM, DECAY };
     for (int64_t i = 0; i < count; i++) {
-        v[i] = MOMENTUM * before[i] - DECAY * LR * w[i] - LR * g[i];
-        next[i] = w[i] + v[i];
+        v[i] = before[i];
+        next[i] = w[i];
+        evaluator_follow(sgd->attr.update.rule, &rates, g[i], &next[i], &v[i]);
     }
     int copy = param->rounded ? find_tensor(c->side.c.program, param->rounded) : -1;
     return part && judge(c, part->velocity, v, 0) && judge(c, part->tensor, next, 0)

@@ -89,6 +89,7 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *t
         if (!g || c->diag.errors)
             return false;
         take_time(&c->times.front, last);
+        g->rule = c->recipe.train.rule;
         c->refused = !distribute(g, o->distribution, o->devices, c->err, sizeof c->err);
         if (c->refused || !pass_run(g, target ? &options : NULL, o->stop_after))
             return false;

@@ -110,7 +110,28 @@ void evaluator_fill(Evaluator *e, uint64_t seed)
         e->label[i] = floor(random_uniform((unsigned)i, random_key(seed, 2, 0)) * (double)classes);
 }
 
-// v <- momentum v - decay lr w - lr g; w <- w + v.
+void evaluator_follow(SolverRule rule, const EvaluatorRates *r, double g, double *w, double *v)
+{
+    double pull = g + r->decay * *w;                       // the gradient of the loss and the decay
+    switch (rule) {
+    case SOLVER_TORCH:
+        *v = r->momentum * *v + pull;
+        *w -= r->lr * *v;
+        break;
+    case SOLVER_NESTEROV:
+        *v = r->momentum * *v - r->lr * pull;
+        *w += r->momentum * *v - r->lr * pull;
+        break;
+    case SOLVER_TORCH_NESTEROV:
+        *v = r->momentum * *v + pull;
+        *w -= r->lr * (pull + r->momentum * *v);
+        break;
+    case SOLVER_PAPER: case SOLVER_RULES:
+        *v = r->momentum * *v - r->decay * r->lr * *w - r->lr * g;
+        *w += *v;
+    }
+}
+
 static void update(Evaluator *e, const Node *n)
 {
     const Node *param = n->in[0];
@@ -120,10 +141,8 @@ static void update(Evaluator *e, const Node *n)
         e->velocity[index] = array(e->arena, e->graph->params[index]->shape);
     double *w = rows_of(e->param, param), *v = rows_of(e->velocity, param);
     const double *g = e->value[n->in[1]->id];
-    for (int64_t i = 0; i < shape_count(param->shape); i++) {
-        v[i] = r.momentum * v[i] - r.decay * r.lr * w[i] - r.lr * g[i];
-        w[i] += v[i];
-    }
+    for (int64_t i = 0; i < shape_count(param->shape); i++)
+        evaluator_follow(n->attr.update.rule, &r, g[i], &w[i], &v[i]);
 }
 
 void evaluator_compute(Evaluator *e, const Node *n)

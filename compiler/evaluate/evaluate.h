@@ -38,6 +38,8 @@ void    evaluator_run(Evaluator *e);
 void    evaluator_run_behind(Evaluator *e, const Param *param);
 // One node anew from the values that its inputs have now; an update is not carried out.
 void    evaluator_compute(Evaluator *e, const Node *n);
+// One weight's step by a rule of base/solver.h; g is its gradient.
+void    evaluator_follow(SolverRule rule, const EvaluatorRates *r, double g, double *w, double *v);
 // Mean of the loss over the batch, as training sees it.
 double  evaluator_loss(const Evaluator *e);
 const Node *evaluator_node(const Evaluator *e, const char *name);      // NULL: none of that name

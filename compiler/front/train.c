@@ -6,6 +6,7 @@
 typedef struct {
     Elab       *e;
     TrainRecipe *out;
+    const Ast  *biases;                // `biases = sgd(...)`; NULL: none
     int         setting_capacity, event_capacity;
     TrainNames  names;
 } Train;
@@ -161,18 +162,55 @@ static bool assume_solver(Train *t, const char *scope, Span at)
     return false;
 }
 
+static bool is_nesterov(const Ast *call)
+{
+    return !strcmp(call->text, "nesterov");
+}
+
+// `form = torch`: the order of the rate and the velocity.
+static bool read_form(Train *t, const Ast *s, const Ast *form)
+{
+    static const char *const known[] = { "paper", "torch" };
+    const char *word = !form ? known[0] : form->kind == AST_NAME ? form->text : "";
+    bool is_solver = !strcmp(s->text, "solver"), torch = !strcmp(word, "torch");
+    if (form && !is_solver) {
+        elab_error(t->e, form->at, "E507", "biases follow the solver's rule: `form` belongs to `solver`");
+        return false;
+    }
+    if (!torch && strcmp(word, "paper")) {
+        const char *nearest = text_nearest(word, known, 2);
+        elab_error(t->e, form->at, "E507", "the form of a solver is paper or torch, not `%s`",
+                   elab_text(t->e, form->at));
+        if (nearest)
+            diag_fix(t->e->diag, form->at, "%s", nearest);
+        return false;
+    }
+    if (is_solver)
+        t->out->rule = is_nesterov(s->children[0]) ? (torch ? SOLVER_TORCH_NESTEROV : SOLVER_NESTEROV)
+                                                   : (torch ? SOLVER_TORCH : SOLVER_PAPER);
+    else
+        t->biases = s->children[0];
+    return true;
+}
+
 // `solver = sgd(lr = 0.01, momentum = 0.9, decay = 0.0005)`
 static bool read_solver(Train *t, const Ast *s)
 {
-    const Ast *call = s->children[0], *slots[3];
-    if (call->kind != AST_CALL || strcmp(call->text, "sgd")) {
-        elab_error(t->e, call->at, "E507", "the solver is sgd(lr = ..., momentum = ..., decay = ...)");
+    static const char *const names[] = { "lr", "momentum", "decay", "form" };
+    static const char *const known[] = { "sgd", "nesterov" };
+    const Ast *call = s->children[0], *slots[4];
+    if (call->kind != AST_CALL || (strcmp(call->text, "sgd") && !is_nesterov(call))) {
+        const char *nearest = call->kind == AST_CALL ? text_nearest(call->text, known, 2) : NULL;
+        elab_error(t->e, call->at, "E507", "the solver is sgd(lr = ..., momentum = ..., decay = ...), or "
+                   "nesterov of the same");
+        if (nearest)
+            diag_fix(t->e->diag, call->name_at, "%s", nearest);
         return assume_solver(t, s->text, s->at);
     }
-    if (!arguments_sort(t->e, call, 0, rates, 3, slots))
+    if (!arguments_sort(t->e, call, 0, names, 4, slots) || !read_form(t, s, slots[3]))
         return assume_solver(t, s->text, s->at);
     if (!slots[0] && !strcmp(s->text, "solver")) {
-        elab_error(t->e, call->at, "E404", "`sgd` needs its argument `lr`");
+        elab_error(t->e, call->at, "E404", "`%s` needs its argument `lr`", call->text);
         return assume_solver(t, s->text, s->at);
     }
     bool fine = true;
@@ -185,6 +223,18 @@ static bool read_solver(Train *t, const Ast *s)
             put_setting(t, arena_printf(t->e->arena, "%s.%s", s->text, rates[i]), value, slots[i]->at);
     }
     return fine || assume_solver(t, s->text, s->at);
+}
+
+// All parameters follow one rule.
+static bool biases_follow(const Train *t)
+{
+    bool nesterov = t->out->rule == SOLVER_NESTEROV || t->out->rule == SOLVER_TORCH_NESTEROV;
+    if (!t->biases || is_nesterov(t->biases) == nesterov)
+        return true;
+    elab_error(t->e, t->biases->at, "E507", "biases follow the solver's rule: it is `%s`",
+               nesterov ? "nesterov" : "sgd");
+    diag_fix(t->e->diag, t->biases->name_at, "%s", nesterov ? "nesterov" : "sgd");
+    return false;
 }
 
 static bool read_setting(Train *t, const Ast *s)
@@ -463,5 +513,5 @@ bool train_recipe(Elab *e, const Ast *train, Recipe *out)
         elab_error(e, train->name_at, "E507", "training needs a solver: solver = sgd(lr = 0.01)");
         fine = false;
     }
-    return fine;
+    return fine && biases_follow(&t);
 }

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/names.h"
+#include "base/solver.h"
 #include "ir/elementwise.h"
 #include "ir/op.h"
 #include "tensor/layout.h"
@@ -91,7 +92,7 @@ typedef struct { int64_t first, count; } SliceAttr;            // slice: so many
 typedef struct { int k; } TopAttr;
 typedef struct { int index; int64_t first; } PortAttr;        // input: which of graph->inputs, and its first
                                       // image; place repeats it on other devices and cuts it for parts
-typedef struct { int param; } UpdateAttr;                      // index into params: finds its rates
+typedef struct { int param; SolverRule rule; } UpdateAttr;     // index into params: finds its rates
 
 typedef struct Storage Storage;
 typedef enum { ROLE_FORWARD, ROLE_BACKWARD, ROLE_UPDATE } NodeRole;
@@ -161,6 +162,8 @@ struct Graph {
     Diag       *diag;
     const char *name;                 // of the net
     Span        derived, derived_name;           // `net a = b with { ... }` and a; {0, 0}: written out
+    SolverRule  rule;                            // GRAPH_TRAIN: of all updates; who has the train section
+                                                 // sets it before pass_autodiff
     GraphMode   mode;
     int         batch;
     Node      **nodes;

@@ -48,6 +48,7 @@ static void add_update(Graph *g, Node *param, Node *dw)
     Node *n = gradient_node(g, OP_SGD, "update", param, 2, (Node *[]){ param, dw });
     n->role = ROLE_UPDATE;
     n->attr.update.param = param->attr.param.param->index;
+    n->attr.update.rule = g->rule;
     graph_infer(g, n);
 }
 

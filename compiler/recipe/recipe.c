@@ -87,6 +87,8 @@ static void print_train(const TrainRecipe *t, FILE *out)
     fprintf(out, "train %s on %s {\n  batch = %d\n", t->net, t->data ? t->data : "nothing", t->batch);
     if (t->epochs)
         fprintf(out, "  epochs = %" PRId64 "\n", t->epochs);
+    if (t->rule != SOLVER_PAPER)
+        fprintf(out, "  rule = %s\n", solver_rule_names[t->rule]);
     if (t->precision)
         fprintf(out, "  precision = %s\n", t->precision);
     for (int i = 0; i < t->metric_count; i++) {

@@ -4,6 +4,7 @@
 #ifndef RECIPE_RECIPE_H
 #define RECIPE_RECIPE_H
 #include "base/diag.h"
+#include "base/solver.h"
 #include "recipe/expr.h"
 #include <stdint.h>
 
@@ -82,6 +83,7 @@ typedef struct {
     const char *net, *data;           // names of the sections used
     int         batch;
     int64_t     epochs;               // 0: until something stops it
+    SolverRule  rule;                 // how weights follow gradients
     Metric     *metrics;              // `report`; the loss is always reported
     int         metric_count;
     Setting    *settings;             // in order; a later one of the same name replaces an earlier

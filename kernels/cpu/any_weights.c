@@ -38,8 +38,7 @@ void KERNEL(void *const *t, long item, void *scratch)
                     long at = W(k, c, r, s);
                     float g = OWN(sum)(x, dy, k, c, r, s);
 #if IS_UPDATE
-                    v[at] = rates->momentum * v[at] - rates->decay * rates->lr * w[at] - rates->lr * g;
-                    w[at] += v[at];
+                    w[at] = solver_step_one(RULE, rates, w[at], &v[at], g);
 #else
                     w[at] = g;
 #endif

@@ -49,6 +49,31 @@ typedef vector_mask real_mask;
 #define r_load_places(p, at)     R_FORM(load_places)((const uint8_t *)(p) + (at))
 #define r_store_places(p, at, m) R_FORM(store_places)((uint8_t *)(p) + (at), (m))
 
+// --- the solver's step -----------------------------------------------------------------------------
+
+// The rules of base/solver.h, whose formulas these are; *v becomes the new velocity, the answer is the
+// new weight. `rule` is a constant.
+enum { SOLVER_PAPER, SOLVER_TORCH, SOLVER_NESTEROV, SOLVER_TORCH_NESTEROV };
+
+#define SOLVER_STEP(name, T)                                                                \
+    INLINE T name(int rule, const ParamRates *r, T w, T *v, T g)                            \
+    {                                                                                       \
+        if (rule == SOLVER_PAPER) {                                                         \
+            *v = r->momentum * *v - r->decay * r->lr * w - r->lr * g;                       \
+            return w + *v;                                                                  \
+        }                                                                                   \
+        T s = g + r->decay * w;                                                             \
+        if (rule == SOLVER_NESTEROV)                                                        \
+            s = -r->lr * s;                                                                 \
+        *v = r->momentum * *v + s;                                                          \
+        return rule == SOLVER_TORCH      ? w - r->lr * *v                                   \
+               : rule == SOLVER_NESTEROV ? w + (r->momentum * *v + s)                       \
+                                         : w - r->lr * (s + r->momentum * *v);              \
+    }
+SOLVER_STEP(solver_step, vector_real)
+SOLVER_STEP(solver_step_one, float)
+#undef SOLVER_STEP
+
 // --- the vocabulary ------------------------------------------------------------------------------
 
 // x - 0 is x, bit for bit, and of the type of `real`.

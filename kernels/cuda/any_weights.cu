@@ -2,7 +2,7 @@
 // makes one number; padding gets zeros. The threads behind them make the sums of a bias.
 // Holes: SUMS, how many, SUM_CHANNEL(b), put_sum; COUNT threads that work, PIXEL numbers of a tap, ROW
 // taps of a stored row; CHANNEL(b): of a number, -1: of padding; IN(n, c, y, x), OUT(n, k, y, x); IMAGES
-// OUT_H OUT_W IN_H IN_W; GROUP_IN, ...; W; VELOCITY STATE PARAM
+// OUT_H OUT_W IN_H IN_W; GROUP_IN, ...; W; VELOCITY STATE PARAM RULE
 // STORE_ROUNDED.
 INLINE float OWN(sum)(void *const *t, index k, index c, int r, int s)
 {
@@ -54,10 +54,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
     if (is_padding)
         return;
     real w = r_load(t[W], i), v = r_load(t[VELOCITY], i);
-    v = real(rates.momentum) * v - real(rates.decay * rates.lr) * w - real(rates.lr) * real(g);
+    w = solver_step<RULE>(rates, w, v, real(g));
     r_store(t[VELOCITY], i, v);
-    r_store(t[W], i, w + v);
-    STORE_ROUNDED(t, i, w + v);
+    r_store(t[W], i, w);
+    STORE_ROUNDED(t, i, w);
 #else
     STORE_W(t[W], i, real(g));
 #endif

@@ -35,6 +35,33 @@ INLINE ParamRates rates_of(const void *state, int param)
     return ((const ParamRates *)((const StepState *)state + 1))[param];
 }
 
+// --- the solver's step -----------------------------------------------------------------------------
+
+// The rules of base/solver.h, whose formulas these are; v becomes the new velocity, the answer is the new
+// weight.
+enum { SOLVER_PAPER, SOLVER_TORCH, SOLVER_NESTEROV, SOLVER_TORCH_NESTEROV };
+
+template <int RULE, class T> INLINE T solver_step(const ParamRates &r, T w, T &v, T g)
+{
+    T momentum = T(r.momentum), rate = T(r.lr);
+    if (RULE == SOLVER_PAPER) {
+        v = momentum * v - T(r.decay * r.lr) * w - rate * g;
+        return w + v;
+    }
+    T s = g + T(r.decay) * w;
+    if (RULE == SOLVER_TORCH) {
+        v = momentum * v + s;
+        return w - rate * v;
+    }
+    if (RULE == SOLVER_NESTEROV) {
+        s = T(0.0f) - rate * s;
+        v = momentum * v + s;
+        return w + (momentum * v + s);
+    }
+    v = momentum * v + s;
+    return w - rate * (s + momentum * v);
+}
+
 // --- vectors ---------------------------------------------------------------------------------------
 
 template <int N> struct Mask { bool v[N]; };

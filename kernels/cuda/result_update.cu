@@ -1,7 +1,7 @@
-// A result that is a gradient of weights and is applied at once: v = momentum * v - decay * lr * w - lr * g,
-// w = w + v. Nothing when a loss was no number.
-// Holes: M N; W VELOCITY STATE: arguments; PARAM: whose rates; STORE_ROUNDED: the copy that contractions
-// read, if there is one; RUN RUN_USED as in result_weights.cu.
+// A result that is a gradient of weights and is applied at once by the solver's step. Nothing when a loss was
+// no number.
+// Holes: M N; W VELOCITY STATE: arguments; PARAM: whose rates; RULE; STORE_ROUNDED: the copy that
+// contractions read, if there is one; RUN RUN_USED as in result_weights.cu.
 struct Result {
     ParamRates rates;
     bool stops;
@@ -15,9 +15,9 @@ struct Result {
         index at = (job.g * M(0) + m) * N + n;
         real w = r_load(t[W], at), v = r_load(t[VELOCITY], at);
         g = r_first_lanes(g, RUN_USED - n % RUN);
-        v = real(rates.momentum) * v - real(rates.decay * rates.lr) * w - real(rates.lr) * g;
+        w = solver_step<RULE>(rates, w, v, g);
         r_store(t[VELOCITY], at, v);
-        r_store(t[W], at, w + v);
-        STORE_ROUNDED(t, at, w + v);
+        r_store(t[W], at, w);
+        STORE_ROUNDED(t, at, w);
     }
 };

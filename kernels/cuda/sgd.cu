@@ -1,7 +1,7 @@
-// The paper's step: v <- momentum * v - decay * rate * w - rate * g; w <- w + v, elementwise on stored
-// values (padding has no gradient and stays zero). Does nothing after a loss that was not a number.
+// The solver's step, elementwise on stored values (padding has no gradient and stays zero). Does nothing
+// after a loss that was not a number.
 // Thread i makes V neighbouring elements.
-// Holes: COUNT, a multiple of V; PARAM; G STATE W VELOCITY STORE_ROUNDED; LOAD_G.
+// Holes: COUNT, a multiple of V; PARAM RULE; G STATE W VELOCITY STORE_ROUNDED; LOAD_G.
 extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
 {
     TENSORS;
@@ -10,8 +10,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) KERNEL(PARAMETERS)
         return;
     ParamRates rate = rates_of(t[STATE], PARAM);
     real w = r_load(t[W], i), v = r_load(t[VELOCITY], i), g = LOAD_G(t[G], i);
-    v = r_const(rate.momentum) * v - r_const(rate.lr * rate.decay) * w - r_const(rate.lr) * g;
+    w = solver_step<RULE>(rate, w, v, g);
     r_store(t[VELOCITY], i, v);
-    r_store(t[W], i, w + v);
-    STORE_ROUNDED(t, i, w + v);
+    r_store(t[W], i, w);
+    STORE_ROUNDED(t, i, w);
 }

@@ -243,9 +243,11 @@ static void compare_update(CaseRun *r, const Node *sgd)
     const double *w = r->of->evaluator->value[param->id], *g = r->of->evaluator->value[sgd->in[1]->id];
     const double *before = case_velocity_before(r, param);
     double *v = ARENA_ARRAY(r->of->arena, double, count), *next = ARENA_ARRAY(r->of->arena, double, count);
+    const EvaluatorRates rates = { CASE_LR, CASE_MOMENTUM, CASE_DECAY };
     for (int64_t i = 0; i < count; i++) {
-        v[i] = CASE_MOMENTUM * before[i] - CASE_DECAY * CASE_LR * w[i] - CASE_LR * g[i];
-        next[i] = w[i] + v[i];
+        v[i] = before[i];
+        next[i] = w[i];
+        evaluator_follow(sgd->attr.update.rule, &rates, g[i], &next[i], &v[i]);
     }
     compare(r, param, v, case_velocity(r, param));
     compare(r, param, next, case_tensor(r, param));

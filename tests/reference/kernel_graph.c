@@ -155,9 +155,11 @@ static void compare_update(KernelUnitCase *u, KernelGraph *k, const KernelCase *
     int64_t count = shape_count(param->shape);
     const double *w = k->evaluator->value[param->id], *g = k->evaluator->value[sgd->in[1]->id];
     double *next = ARENA_ARRAY(u->arena, double, count), *v = ARENA_ARRAY(u->arena, double, count);
+    const EvaluatorRates rates = { LR, MOMENTUM, DECAY };
     for (int64_t i = 0; i < count; i++) {
-        v[i] = MOMENTUM * ((double)(i % 7) * 0.25 - 0.5) - DECAY * LR * w[i] - LR * g[i];
-        next[i] = w[i] + v[i];
+        v[i] = (double)(i % 7) * 0.25 - 0.5;
+        next[i] = w[i];
+        evaluator_follow(sgd->attr.update.rule, &rates, g[i], &next[i], &v[i]);
     }
     compare(u, c, param, first_element(u, k, param), next);
     compare(u, c, param, k->velocity[param->id], v);

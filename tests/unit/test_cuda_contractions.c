@@ -55,6 +55,7 @@ static void each_contraction(const Case *c, const Target *t, bool fuse_update, V
     s.g = graph_new(&s.arena, &s.diag, "small", GRAPH_TRAIN, c->batch);
     graph_device(s.g, "gpu0");
     build(&s, c);
+    s.g->rule = (SolverRule)(c->batch % SOLVER_RULES);
     if (!pass_run(s.g, &(PassOptions){ t, true, fuse_update, true, 1 }, NULL)) {
         diag_print(&s.diag, stderr, false);
         fail_msg("%s: refused", t->name);

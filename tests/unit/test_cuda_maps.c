@@ -51,6 +51,7 @@ static void run_net(unsigned seed, const Target *target)
     s.g = graph_new(&s.arena, &s.diag, name, GRAPH_TRAIN, 1 + (int)(seed * 5 % 19));
     graph_device(s.g, "gpu0");
     map_net(&s, seed);
+    s.g->rule = (SolverRule)(seed / 4 % SOLVER_RULES);
     PassOptions t = { target, seed % 4 != 3, false, true, 1 };
     if (!pass_run(s.g, &t, NULL))
         fail_msg("%s: refused", name);

@@ -208,13 +208,21 @@ static void equal_scores_share_credit(void **state)
 
 // --- the solver ----------------------------------------------------------------------------------
 
-typedef struct { int count; double tolerance, g[5], lr[5], w[5]; } Steps;
+typedef struct { SolverRule rule; int count; double tolerance, g[5], lr[5], w[5]; } Steps;
 static const Steps step_table[] = {
-    { 5, 5.1e-13, { .5, -.25, .125, 0, 0 }, { .01, .01, .01, .01, .01 },
+    { SOLVER_PAPER, 5, 5.1e-13, { .5, -.25, .125, 0, 0 }, { .01, .01, .01, .01, .01 },
       { .994995000000, .992985525025, .989922032620, .987159939845, .984669120548 } },
     // A change of rate leaves the velocity as it is.
-    { 4, 5.1e-10, { .5, -.25, .125, .0625 }, { .01, .01, .001, .001 },
+    { SOLVER_PAPER, 4, 5.1e-10, { .5, -.25, .125, .0625 }, { .01, .01, .001, .001 },
       { .994995, .992985525, .991051501, .989247884 } },
+    // PyTorch's weighs the past anew: torch.optim.SGD of 1.13 in double.
+    { SOLVER_TORCH, 4, 5.1e-13, { .5, -.25, .125, .0625 }, { .01, .01, .001, .001 },
+      { .994995000000, .992985525025, .992679175784, .992340465128 } },
+    { SOLVER_TORCH_NESTEROV, 4, 5.1e-13, { .5, -.25, .125, .0625 }, { .01, .01, .001, .001 },
+      { .990490500000, .991177040340, .990775833073, .990408001326 } },
+    // Caffe's NesterovSolver: w -= (1 + m) h_new - m h_old, with h the other sign of v.
+    { SOLVER_NESTEROV, 4, 5.1e-13, { .5, -.25, .125, .0625 }, { .01, .01, .001, .001 },
+      { .990490500000, .991177040340, .989310942236, .987624710126 } },
 };
 
 static void check_steps(SmallNet *s, const void *with)
@@ -222,7 +230,8 @@ static void check_steps(SmallNet *s, const void *with)
     const Steps *steps = with;
     Node *w = small_values(s, "w", (Shape){ 1, 1, 1, 1 });
     Node *dw = small_values(s, "dw", (Shape){ 1, 1, 1, 1 });
-    small_op(s, OP_SGD, NULL, 2, (Node *[]){ w, dw });
+    Node attr = { .attr.update.rule = steps->rule };
+    small_op(s, OP_SGD, &attr, 2, (Node *[]){ w, dw });
     Evaluator *e = evaluator_open(&s->arena, s->g);
     *e->value[w->id] = 1;
     for (int i = 0; i < steps->count; i++) {
@@ -233,7 +242,7 @@ static void check_steps(SmallNet *s, const void *with)
     }
 }
 
-static void sgd_follows_the_paper(void **state)
+static void steps_follow_their_rules(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof step_table / sizeof *step_table; i++)
@@ -273,7 +282,7 @@ int main(void)
         cmocka_unit_test(the_first_of_equal_maxima_gets_the_gradient),
         cmocka_unit_test(softmax_and_loss_match),
         cmocka_unit_test(equal_scores_share_credit),
-        cmocka_unit_test(sgd_follows_the_paper),
+        cmocka_unit_test(steps_follow_their_rules),
         cmocka_unit_test(flip_swaps_and_turns_within_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include "evaluate/evaluate.h"
 #include "reference/kernel_case.h"
 #include <math.h>
 
@@ -82,6 +83,7 @@ static void add_fc(KernelUnitCase *u, FcKernels *all, bool any)
         w = fc_weights(k, c, OP_PARAM, v, NULL, NULL);
         Node *sgd = fc_weights(k, c, OP_SGD, v, w, dw);
         sgd->attr.update.param = FC_PARAM;
+        sgd->attr.update.rule = (SolverRule)((c->n + c->out) % SOLVER_RULES);
         emit(u, k, dw, &sgd, is_update,
              is_update ? any ? "fc_update_any" : "fc_update" : any ? "fc_weights_any" : "fc_dw");
     }
@@ -139,7 +141,7 @@ static void check_fc_dw(KernelUnitCase *u, const FcKernels *all)
     case_check(u, all->dw, all->dw->group.root, g, "weight gradient");
 }
 
-// Two steps of the paper's rule; then one with `stop` set, which must change nothing.
+// Two steps; then one with `stop` set, which must change nothing.
 static void check_fc_update(KernelUnitCase *u, const FcKernels *all)
 {
     KernelCase *k = all->update;
@@ -148,14 +150,14 @@ static void check_fc_update(KernelUnitCase *u, const FcKernels *all)
     Node *param = k->group.nodes[1]->in[0];
     double *g = weight_gradient(u, k), *v = case_zeros(u, param->shape), *want = case_zeros(u, param->shape);
     float *w = case_fill(u, k, param, 9);
+    const EvaluatorRates rates = { 0.1, 0.9, 0.01 };
     for (int64_t i = 0; i < shape_count(param->shape); i++)
         want[i] = (double)w[i];
     u->state = &state;
     for (int step = 0; step < 3; step++) {
         state.state.stop = step == 2;
         for (int64_t i = 0; step < 2 && i < shape_count(param->shape); i++) {
-            v[i] = 0.9 * v[i] - 0.01 * 0.1 * want[i] - 0.1 * g[i];
-            want[i] += v[i];
+            evaluator_follow(k->group.nodes[1]->attr.update.rule, &rates, g[i], &want[i], &v[i]);
         }
         case_run(u, k, NULL);
         case_check(u, k, param, want, "update");

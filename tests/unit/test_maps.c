@@ -21,6 +21,7 @@ static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, Build *build, unsign
     s->g = graph_new(&s->arena, &s->diag, name, GRAPH_TRAIN, 1 + (int)(seed * 5 % 19));
     graph_device(s->g, "gpu0");
     build(s, seed);
+    s->g->rule = (SolverRule)(seed % SOLVER_RULES);
     PassOptions t = { u->target, fuse, false, true, 1 };
     if (!pass_run(s->g, &t, NULL)) {
         diag_print(&s->diag, stderr, false);

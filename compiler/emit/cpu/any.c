@@ -165,6 +165,7 @@ static bool emit_weights(Emit *e, Kern *k, const Node *sgd)
     head_constant(e, "ARG_V", av);
     head_constant(e, "IS_UPDATE", sgd != NULL);
     head_constant(e, "PARAM", sgd ? sgd->attr.update.param : 0);
+    head_constant(e, "RULE", sgd ? sgd->attr.update.rule : 0);
     head_element(e, "X", x);
     head_element(e, "Y", dy);
     print_window(e, n, x->shape.c, dy->shape.c);

@@ -268,5 +268,6 @@ bool fc_update_emit(Emit *e, Kern *k)
     head_constant(e, "ARG_V", v);
     head_constant(e, "IS_UPDATE", 1);
     head_constant(e, "PARAM", sgd->attr.update.param);
+    head_constant(e, "RULE", sgd->attr.update.rule);
     return emit_weights(e, k, "cpu/fc_dw_update.c");
 }

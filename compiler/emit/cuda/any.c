@@ -145,7 +145,7 @@ static void print_written(Emit *e, const Kern *k)
         cuda_tensor(e, "W", kern_find(k, root), root);
         return;
     }
-    cuda_weights(e, k, sgd->in[0], sgd->attr.update.param);
+    cuda_weights(e, k, sgd);
 }
 
 // The bias's part; false: an internal error.

@@ -194,7 +194,7 @@ static bool print_result(Emit *e, const Kern *k, const Contraction *c)
     case RESULT_UPDATE:
         break;
     }
-    cuda_weights(e, k, update->in[0], update->attr.update.param);
+    cuda_weights(e, k, update);
     return head_body(e, "cuda/result_update.cu");
 }
 
@@ -209,6 +209,7 @@ bool contraction_print_sums(Emit *e, const Kern *k)
     head_constant(e, "BIAS", kern_find(k, update->in[0]));
     head_constant(e, "BIAS_VELOCITY", kern_find_velocity(k, update->in[0]));
     head_constant(e, "BIAS_PARAM", update->attr.update.param);
+    head_constant(e, "BIAS_RULE", update->attr.update.rule);
     return head_body(e, "cuda/sum_update.cu");
 }
 

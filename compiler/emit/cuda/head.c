@@ -96,11 +96,12 @@ int64_t cuda_update_bytes(const Node *param)
     return 4 * cuda_bytes(param) + (param->rounded ? cuda_bytes(param->rounded) : 0);
 }
 
-void cuda_weights(Emit *e, const Kern *k, const Node *param, int rates)
+void cuda_weights(Emit *e, const Kern *k, const Node *update)
 {
-    const Node *copy = param->rounded;
+    const Node *param = update->in[0], *copy = param->rounded;
     head_constant(e, "STATE", kern_find_state(k));
-    head_constant(e, "PARAM", rates);
+    head_constant(e, "PARAM", update->attr.update.param);
+    head_constant(e, "RULE", update->attr.update.rule);
     head_constant(e, "W", kern_find(k, param));
     head_constant(e, "VELOCITY", kern_find_velocity(k, param));
     if (copy)

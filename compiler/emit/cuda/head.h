@@ -34,7 +34,7 @@ void cuda_elements(Emit *e, const char *name, const Node *n);
 // STORE_ROUNDED(t, at, w), which stores the new weights in the copy, at the same place.
 void cuda_write_weights(Kern *k, const Node *param);
 int64_t cuda_update_bytes(const Node *param);
-void cuda_weights(Emit *e, const Kern *k, const Node *param, int rates);
+void cuda_weights(Emit *e, const Kern *k, const Node *update);
 // Bytes of a tensor as it is stored, padding and halo in.
 int64_t cuda_bytes(const Node *n);
 // Of all arguments, each once: what a kernel moves that reads and writes every element once.

@@ -28,6 +28,6 @@ bool cuda_sgd_emit(Emit *e, Kern *k)
     cuda_open(e, k, lanes, "a run of elements", "neighbouring elements");
     head_constant(e, "COUNT", count);
     cuda_tensor(e, "G", g, n->in[1]);
-    cuda_weights(e, k, param, n->attr.update.param);
+    cuda_weights(e, k, n);
     return head_body(e, "cuda/sgd.cu");
 }
