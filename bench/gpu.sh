@@ -72,10 +72,16 @@ copy_program() {
         awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
         grep -vE '/(libc|libm|libdl|libpthread|librt|libgcc_s|libasan|libubsan|libstdc\+\+)\.so' |
         while read -r library; do cp -fL "$library" "$PACK/lib/"; done
+    # Packed: the tables of Unicode that libarchive's XML drags along are half of all that is carried.
+    tar czf "$PACK/lib.tar.gz" -C "$PACK/lib" . && rm -rf "$PACK/lib"
     cat >"$PACK/cleave" <<'RUN'
 #!/bin/sh
 # The packed program with its libraries, and the packed kernel cache where none is named.
 here=$(cd "$(dirname "$0")" && pwd)
+libraries=${TMPDIR:-/tmp}/cleave-gpu-libraries
+if [ ! -d "$libraries" ]; then
+    mkdir -p "$libraries.part" && tar xzf "$here/lib.tar.gz" -C "$libraries.part" && mv "$libraries.part" "$libraries"
+fi
 if [ -z "${XDG_CACHE_HOME:-}" ]; then
     XDG_CACHE_HOME=${TMPDIR:-/tmp}/cleave-gpu-cache
     if [ ! -d "$XDG_CACHE_HOME" ]; then
@@ -84,7 +90,7 @@ if [ -z "${XDG_CACHE_HOME:-}" ]; then
     fi
     export XDG_CACHE_HOME
 fi
-export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}:/usr/local/nvidia/lib64"
+export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}:/usr/local/nvidia/lib64"
 exec "$here/bin/cleave" "$@"
 RUN
     chmod +x "$PACK/cleave"

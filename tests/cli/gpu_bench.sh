@@ -17,7 +17,7 @@ says 'no .*/pack/cleave: bench/gpu.sh pack makes it'
 gpu pack || fail 'pack'
 [ -s "$dir/pack/cache.tar.gz" ] && [ -s "$dir/pack/plans/digits-tf32-2.plan" ] || fail 'a pack without its parts'
 cmp -s "$dir/pack/plans/digits-tf32-1.plan" "$dir/pack/plans/digits-tf32-2.plan" && fail 'two plans are the same'
-ls "$dir/pack/lib" | grep -q libjansson || fail 'no libraries'
+tar tzf "$dir/pack/lib.tar.gz" | grep -q libjansson || fail 'no libraries'
 
 # All parts, from the packed program.
 gpu correct speed model tune || fail 'the parts'
