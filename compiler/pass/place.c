@@ -80,7 +80,7 @@ static bool narrow(Placing *p, const Node *old, Node *n, Run *channels, const Sp
             !own_groups(p, old, s, parts, channels, &n->attr.conv.groups))
             return false;
     }
-    if (op_has(n->op, OP_PER_PART) && n->attr.lrn.parts >= runs)
+    if ((op_has(n->op, OP_PER_PART) || n->op == OP_LRN_MAP) && n->attr.lrn.parts >= runs)
         n->attr.lrn.parts /= runs;
     if (op_has(n->op, OP_RANDOM)) {
         n->attr.dropout.first_channel += n->attr.dropout.channels / runs * run;

@@ -40,6 +40,9 @@ same 'split(a, b) { conv(16, 3) -> split(2) { conv(16, 3) -> relu -> conv(32, 3)
 same 'split(2) { split(2) { conv(16, 3) -> conv(8, 3) } }' 'split(4) { conv(16, 3) -> conv(8, 3) }'
 same 'split(2) { split(2) { split(2) { conv(16, 3) -> all -> conv(16, 1) } -> conv(8, 1) } }' \
      'conv(16, 3) -> conv(16, 1, groups = 4) -> conv(8, 1, groups = 4)'
+# Parts of 3 maps, each normalised by itself.
+same 'split(2) { conv(6, 3) -> lrn(n = 3, alpha = 0.1, region = map) -> conv(4, 1) }' \
+     'conv(6, 3) -> lrn(n = 3, alpha = 0.1, region = map) -> conv(4, 1, groups = 2)'
 # A concatenation within a split joins what each part has.
 same 'split(2) { branch { conv(4, 3)  conv(4, 3) } -> conv(4, 1) }' \
      'x = in  p = x -> conv(4, 3) q = x -> conv(4, 3)  p -> slice(0, 2) -> concat(q -> slice(0, 2), p -> slice(2, 2), q -> slice(2, 2)) -> conv(4, 1, groups = 2)'
