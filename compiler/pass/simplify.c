@@ -132,6 +132,30 @@ static Node *slice_of(Graph *g, const Axis *a, Node *n, Node *from, int64_t firs
     return slice;
 }
 
+static Node *zero_instead(Simplify *s, Node *n)
+{
+    Node *zero = instead_of(s->g, OP_SCALE, "zero", n, 1, &n);
+    zero->attr.pointwise = (PointwiseAttr){ 0, 0 };
+    graph_infer(s->g, zero);
+    return zero;
+}
+
+// What is cut out of an embedding lies within what was embedded, or beside it.
+static Node *slice_of_embed(Simplify *s, const Axis *a, Node *n)
+{
+    Node *embed = n->in[0];
+    int64_t first = n->attr.slice.first - embed->attr.slice.first, piece = extent(a, embed->in[0]);
+    if (first >= 0 && first + extent(a, n) <= piece)
+        return slice_of(s->g, a, n, embed->in[0], first);
+    return first >= piece || first + extent(a, n) <= 0 ? zero_instead(s, n) : NULL;
+}
+
+// Zeros need not be sent: a part that read its own channels only, behind `all`, has no gradient for others.
+static Node *copy_zero(Simplify *s, Node *n)
+{
+    return op_has(n->op, OP_TRANSFER) && is_zero(n->in[0]) ? zero_instead(s, n) : NULL;
+}
+
 // A slice of a slice, or of one piece of a concatenation, is a slice of what is behind. (When it
 // is all of the piece, same_view removes it.)
 static Node *slice_behind(Simplify *s, Node *n)
@@ -143,6 +167,8 @@ static Node *slice_behind(Simplify *s, Node *n)
     int64_t first = n->attr.slice.first;
     if (in->op == a->slice)
         return slice_of(s->g, a, n, in->in[0], in->attr.slice.first + first);
+    if (in->op == a->embed)
+        return slice_of_embed(s, a, n);
     if (in->op != a->concat)
         return NULL;
     for (int i = 0; i < in->inputs; first -= extent(a, in->in[i]), i++)
@@ -214,7 +240,9 @@ const SimplifyRule simplify_rules[] = {
     { "flatten",       "flatten(flatten(x)) = flatten(x)",                     flatten_twice  },
     { "add-zero",      "x + 0 = x",                                            add_zero       },
     { "add-embeds",    "embed(a) + embed(b) = concat(a, b)",                   add_embeds     },
-    { "slice",         "slice(slice(x)), slice(concat(x, y)) = slice(x)",      slice_behind   },
+    { "slice",         "slice(slice(x)), slice(concat(x, y)) = slice(x); slice(embed(x)) = slice(x) or 0",
+      slice_behind },
+    { "copy-zero",     "copy(0) = 0",                                          copy_zero      },
     { "concat-slices", "concat(slice(x), slice(x)) = slice(x)",                concat_slices  },
     { "common",        "what was computed before is not computed again",       same_as_before },
 };

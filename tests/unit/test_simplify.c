@@ -76,6 +76,17 @@ static void slice_of_concat(Net *n)
     slice(n, join2(n, OP_CONCAT, x, y), 5, 2);
 }
 static void slice_of_slice(Net *n) { slice(n, slice(n, n->at, 1, 3), 1, 2); }
+static void slice_of_embed(Net *n) { slice(n, embed(n, n->at, 2, 9), 3, 2); }
+static void slice_beside_embed(Net *n)
+{
+    Node *x = slice(n, n->at, 1, 2);
+    join2(n, OP_ADD, x, slice(n, embed(n, x, 3, 9), 5, 2));
+}
+static void copy_of_zero(Net *n)
+{
+    Node *x = n->at, *zero = scale(n, x, 0, 0);
+    join2(n, OP_ADD, x, chain(n, OP_COPY, zero, NULL));
+}
 static void concat_of_slices(Net *n)
 {
     Node *x = n->at, *low = slice(n, x, 1, 1), *high = slice(n, x, 2, 2);
@@ -132,6 +143,9 @@ static const struct {
     { "add-embeds",    add_embeds,       OP_EMBED,   2, 0 },
     { "slice",         slice_of_concat,  OP_CONCAT,  1, 0 },
     { "slice",         slice_of_slice,   OP_SLICE,   2, 1 },
+    { "slice",         slice_of_embed,   OP_EMBED,   1, 0 },
+    { "slice",         slice_beside_embed, OP_EMBED, 1, 0 },
+    { "copy-zero",     copy_of_zero,     OP_COPY,    1, 0 },
     { "concat-slices", concat_of_slices, OP_SLICE,   2, 1 },
     { "add-embeds",    add_embedded_images, OP_ADD,      2, 0 },
     { "slice",         images_of_concat, OP_BATCH_CONCAT, 1, 0 },
