@@ -489,7 +489,8 @@ static void set_output(Plan *p, Node *n)
     n->layout = layout_of_kind(kind, p->vector, &pieces, n->shape);
     n->layout.element = made_element(p, n);
     const Node *as = op_rules[n->op].pieces == PIECES_FORWARD && n->forward ? n->forward->in[0] : x;
-    bool keeps_order = kind != LAYOUT_NHWC || as != x || want == WANT_SAME || shape_equal(n->shape, x->shape);
+    bool same_features = shape_equal(n->shape, x->shape) && !op_has(n->op, OP_CONTRACTION);
+    bool keeps_order = kind != LAYOUT_NHWC || as != x || want == WANT_SAME || same_features;
     if (kind == as->layout.kind && holds_features(kind) && keeps_order && n->shape.h * n->shape.w == 1) {
         n->layout.in_h = as->layout.in_h;        // features keep the order of the map they came from
         n->layout.in_w = as->layout.in_w;

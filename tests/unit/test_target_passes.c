@@ -180,6 +180,20 @@ static void test_memory(void **state)
     assert_true(shared && touching);
 }
 
+// As many outputs as there are features of a map: they are no pixels.
+static void test_outputs_are_no_pixels(void **state)
+{
+    Graph *g = ((Fixture *)*state)->g;
+    target.target = target_find("sm_80");
+    Node *flat = unary(g, OP_FLATTEN, conv(g, input(g, (Shape){ 8, 5, 4, 3 }), 1, 3, 1));
+    Node *w = parameter(g, "weights", false, (Shape){ 12, flat->shape.c, 1, 1 });
+    Node *n = add(g, OP_FC, "fc", 2, (Node *[]){ flat, w });
+    assert_true(graph_infer(g, n));
+    finish(g, n);
+    assert_int_equal(flat->layout.in_h * flat->layout.in_w, 12);
+    assert_int_equal(n->layout.in_h * n->layout.in_w, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_halos, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_concat_in_place, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_memory, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_outputs_are_no_pixels, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
