@@ -83,7 +83,7 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t size)
 static bool hash_params(Session *s, GpuResult *to)
 {
     const Program *p = session_program(s);
-    to->bits = 0xcbf29ce484222325u;
+    to->bits = to->bits ? to->bits : 0xcbf29ce484222325u;
     for (int i = 0; i < p->param_count; i++) {
         size_t size = (size_t)shape_count(p->params[i].shape) * sizeof(float);
         float *values = malloc(size);
@@ -153,7 +153,7 @@ static bool run_steps(const GpuRun *r, Session *s, GpuResult *to)
         to->steps += good;
         to->loss[step] = result.loss / sequence->batch;
         to->stopped[step] = good && result.stopped;
-        good = good && go_between(r, s, step, inputs, labels, to);
+        good = good && go_between(r, s, step, inputs, labels, to) && (!r->each || hash_params(s, to));
     }
     free(rates);
     free(labels);
@@ -190,6 +190,7 @@ static void run_child(const GpuRun *r, GpuResult *to)
         watch_calls();
     if (!compile_file(&c, &o, r->path)) {
         diag_print(&c.diag, stderr, false);
+        fprintf(stderr, "%s\n", c.err);
         _exit(9);
     }
     for (int i = 0; i < c.program->sequence_count && r->anew; i++)

@@ -4,7 +4,7 @@
 #define REFERENCE_GPU_RUN_H
 #include "runtime/session.h"
 
-enum { GPU_RUN_STEPS = 4, GPU_RUN_SAID = 8192 };
+enum { GPU_RUN_STEPS = 4, GPU_RUN_MOST = 5, GPU_RUN_SAID = 8192 };
 
 typedef struct GpuResult GpuResult;
 typedef struct {
@@ -17,7 +17,8 @@ typedef struct {
     const char *fail;                  // "cuMemAlloc:2:2": the second call ends with code 2; NULL: none
     int         memory;                // MiB of each GPU; 0: many
     float       scale;                 // of the images; 0: 1
-    int         steps;                 // 0: GPU_RUN_STEPS
+    int         steps;                 // at most GPU_RUN_MOST; 0: GPU_RUN_STEPS
+    bool        each;                  // bits are of all steps, not of the last alone
     // Before every call of the driver: the code it is to end with. May fork; each process judges its own end.
     unsigned  (*on_call)(const char *function, long count, const GpuResult *so_far);
     bool      (*judge)(const GpuResult *);     // false: the process fails
@@ -33,9 +34,9 @@ struct GpuResult {
     bool      has_failed;              // the device says so
     bool      opened;                  // the session was
     int       steps;                   // that were run
-    double    loss[GPU_RUN_STEPS], tested[GPU_RUN_STEPS];
-    bool      stopped[GPU_RUN_STEPS];
-    uint64_t  bits;                    // of all parameters and velocities after the last step
+    double    loss[GPU_RUN_MOST], tested[GPU_RUN_MOST];
+    bool      stopped[GPU_RUN_MOST];
+    uint64_t  bits;                    // of all parameters and velocities after the last step, or each
     int64_t   copied;                  // bytes
     char      err[SESSION_ERROR];
     char      said[GPU_RUN_SAID];      // standard error; VGPU_CALLS is on
