@@ -53,6 +53,29 @@ Session *run_open(const Compilation *c, const RunOptions *o)
     return s;
 }
 
+// Does a sequence copy from one device to the other?
+static bool are_neighbours(const Program *p, int from, int to)
+{
+    for (int s = 0; s < p->sequence_count; s++)
+        for (int i = 0; i < p->sequences[s].copy_count; i++) {
+            const Copy *c = &p->sequences[s].copies[i];
+            if (p->buffers[p->tensors[c->from].buffer].device == from
+                && p->buffers[p->tensors[c->to].buffer].device == to)
+                return true;
+        }
+    return false;
+}
+
+void run_tell_ways(Session *s)
+{
+    const Program *p = session_program(s);
+    for (int from = 0; from < p->device_count && session_runs_on_gpus(p); from++)
+        for (int to = 0; to < p->device_count; to++)
+            if (are_neighbours(p, from, to))
+                printf("%s sends to %s %s\n", p->devices[from].name, p->devices[to].name,
+                       session_device_class(s)->way(session_device(s), from, to));
+}
+
 int run_close(Session *s, const RunOptions *o, int code)
 {
     char err[SESSION_ERROR];

@@ -18,6 +18,8 @@ typedef struct {
 int      run_compile(Compilation *c, const RunOptions *o, unsigned modes);
 // Prints why when it returns NULL.
 Session *run_open(const Compilation *c, const RunOptions *o);
+// Says in a line for each pair of devices that exchange values how these go: on GPUs; else nothing.
+void     run_tell_ways(Session *s);
 // Closes a session and returns the verb's exit code: EXIT_RUN becomes EXIT_MACHINE where the device failed.
 int      run_close(Session *s, const RunOptions *o, int code);
 // Prints what the runtime refuses in a legal file, with its fix.

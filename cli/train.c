@@ -156,6 +156,7 @@ static int train_with(Compilation *c, TrainVerb *v)
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
         TrainOptions o = train_options(v, &data);
+        run_tell_ways(s);
         TrainEnd end = train_run(s, &o, err);
         if (end != TRAIN_FAILED)
             print_memory(c->program);

@@ -52,6 +52,8 @@ typedef struct DeviceClass {
     bool    (*has_failed)(const Device *d);
     // Bytes that crossed between logical devices since open, as really moved.
     int64_t (*copied_bytes)(const Device *d);
+    // How values go from one logical device to another: words for the user, "directly".
+    const char *(*way)(const Device *d, int from, int to);
     // Poisons (fills with NaN) every receive buffer before each copy from now on; for tests.
     void    (*poison)(Device *d, bool on);
     // False, with the buffer's name in `err`, if a guard word between buffers has changed.

@@ -272,6 +272,14 @@ static int64_t cpu_copied_bytes(const Device *d)
     return atomic_load(&d->copied);
 }
 
+static const char *cpu_way(const Device *d, int from, int to)
+{
+    (void)d;
+    (void)from;
+    (void)to;
+    return "within the host's memory";
+}
+
 static bool cpu_has_failed(const Device *d)
 {
     (void)d;
@@ -313,6 +321,7 @@ const DeviceClass device_cpu = {
     .walk = cpu_walk,
     .has_failed = cpu_has_failed,
     .copied_bytes = cpu_copied_bytes,
+    .way = cpu_way,
     .poison = cpu_poison,
     .check_guards = cpu_check_guards,
     .profile = cpu_profile,

@@ -243,6 +243,14 @@ static bool walk(Device *d, int sequence, DeviceMade *made, void *context, char 
 }
 
 static int64_t copied_bytes(const Device *d) { return d->copied; }
+
+static const char *way(const Device *d, int from, int to)
+{
+    int a = d->list[from].gpu, b = d->list[to].gpu;
+    return a == b ? "within the GPU's memory" : d->reaches[a][b] ? "directly, by peer access"
+                                                                 : "through pinned memory of the host";
+}
+
 static bool has_failed(const Device *d) { return d->has_failed; }
 static void poison(Device *d, bool on) { d->is_poisoning = on; }
 static bool check_guards(Device *d, char err[DEVICE_ERROR]) { return came_to(d, cuda_guards_check(d, err)); }
@@ -286,6 +294,7 @@ const DeviceClass device_cuda = {
     .walk = walk,
     .has_failed = has_failed,
     .copied_bytes = copied_bytes,
+    .way = way,
     .poison = poison,
     .check_guards = check_guards,
     .profile = profile,

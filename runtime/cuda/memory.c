@@ -67,15 +67,32 @@ static const char *size_text(int64_t bytes, char to[32])
     return to;
 }
 
+// "gpu0 12.00 MiB, gpu1 8.00 MiB": what each logical device takes there.
+static void list_needs(const Device *d, int gpu, char *to, size_t size)
+{
+    const Program *p = d->program;
+    size_t length = 0;
+    to[0] = 0;
+    for (int i = 0; i < p->device_count && length < size; i++) {
+        char needs[32];
+        if (d->list[i].gpu == gpu)
+            length += (size_t)snprintf(to + length, size - length, "%s%.30s %s", length ? ", " : "",
+                                       p->devices[i].name,
+                                       size_text(arena_bytes(d, i) + extra_bytes(&d->list[i]), needs));
+    }
+}
+
 static bool say_too_small(const Device *d, int gpu, int64_t available, char *err)
 {
     int batch = d->program->sequences[0].batch, fit = fitting_batch(d, gpu, available);
-    char has[32], needs[32], hint[80] = "no batch fits: its parameters alone do not";
+    char has[32], needs[32], each[PROGRAM_DEVICES * 48];
+    char hint[80] = "no batch fits: its parameters alone do not";
     if (fit > 0)
         snprintf(hint, sizeof hint, "batch %d would fit: --batch %d", fit, fit);
+    list_needs(d, gpu, each, sizeof each);
     snprintf(err, DEVICE_ERROR, "GPU %d, %.80s, has %s of memory free, and the net needs %s there at batch "
-             "%d; %s", gpu, d->gpus.list[gpu].name, size_text(available, has),
-             size_text(needed(d, gpu, false), needs), batch, hint);
+             "%d (%.200s); %s", gpu, d->gpus.list[gpu].name, size_text(available, has),
+             size_text(needed(d, gpu, false), needs), batch, each, hint);
     return false;
 }
 

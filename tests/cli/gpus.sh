@@ -30,6 +30,16 @@ for options in '--virtual-gpus 1' '--virtual-gpus 2 --check' '--virtual-gpus 2 -
     [ "$(cat "$folder/err")" = "$want" ] || fail "$options: $(cat "$folder/err")"
 done
 
+# How values go from GPU to GPU is told.
+ways() {
+    want=$1; shift
+    said=$(env "$@" --steps 1 --out "$folder/ways" 2>&1 | grep ' sends to ' | sed 's/gpu[01] sends to gpu[01] //' | sort -u)
+    [ "$said" = "$want" ] || fail "$*: $said, not $want"
+}
+ways 'directly, by peer access' "$cleave" train "$folder/two.net" --virtual-gpus 2
+ways 'through pinned memory of the host' VGPU_PEERS=0 "$cleave" train "$folder/two.net" --virtual-gpus 2
+ways "within the GPU's memory" "$cleave" train "$folder/two.net" --virtual-gpus 1
+
 # Weights are logical values: a GPU's are read by the CPU, and it finds the same errors.
 of_cpu=$("$cleave" test "$folder/two.net" "$folder/gpu/last.safetensors" | sed 's/  [0-9]* images.*//')
 of_gpu=$("$cleave" test "$folder/two.net" "$folder/gpu/last.safetensors" --virtual-gpus 1 --precision fp32 |
@@ -67,6 +77,11 @@ expect 4 'device gpu1 is mapped to GPU 1, but there is only 1: GPU 0; gpu1=cuda:
     "$cleave" train "$net" --virtual-gpus 1 --map gpu0=cuda:0,gpu1=cuda:1
 expect 4 'GPU 0, virtual GPU 0, has 0.94 MiB of memory free, and the net needs ' \
     VGPU_MEMORY=1 "$cleave" train "$net" --virtual-gpus 1 --batch 1024
+expect 4 'GPU 1, virtual GPU 1, has 0.94 MiB of memory free, and the net needs ' \
+    VGPU_MEMORY=64,1 "$cleave" train "$net" --virtual-gpus 2 --batch 1024
+case $said in *' there at batch 1024 (gpu1 '*' MiB); batch '*' would fit: --batch '*) ;; *) fail "gpu1: $said" ;; esac
+expect 4 ' there at batch 1024 (gpu0 ' VGPU_MEMORY=1 "$cleave" train "$net" --virtual-gpus 1 --batch 1024
+case $said in *' MiB, gpu1 '*' MiB); '*) ;; *) fail "both on one: $said" ;; esac
 expect 4 'two.net:2: launch `conv1 forward: ' VGPU_FAIL=cuLaunchKernel:14:700 "$cleave" train "$net" --virtual-gpus 1 \
     --steps 2 --out "$folder/failed"
 expect 4 'a launch of the training step failed on device gpu0 (--check tells which): cuStreamSynchronize: ' \

@@ -153,9 +153,8 @@ __attribute__((destructor)) static void print_calls(void)
 // --- the environment -------------------------------------------------------------------------------
 
 // A number in 0..most; whatever is none is told and left out.
-static int64_t read_number(const char *name, int64_t otherwise, int64_t least, int64_t most)
+static int64_t take_number(const char *name, const char *text, int64_t otherwise, int64_t least, int64_t most)
 {
-    const char *text = getenv(name);
     char *end;
     if (!text || !*text)
         return otherwise;
@@ -165,6 +164,27 @@ static int64_t read_number(const char *name, int64_t otherwise, int64_t least, i
     driver_say("environment: %s is '%.40s', which is no number from %lld to %lld", name, text,
                (long long)least, (long long)most);
     return otherwise;
+}
+
+static int64_t read_number(const char *name, int64_t otherwise, int64_t least, int64_t most)
+{
+    return take_number(name, getenv(name), otherwise, least, most);
+}
+
+// "64,16": MiB of the first device, and of the second and all that follow.
+static void read_memory(void)
+{
+    const char *text = getenv("VGPU_MEMORY");
+    for (int d = 0; d < driver.device_count; d++) {
+        char one[24] = "";
+        driver.device[d].capacity = d ? driver.device[d - 1].capacity : (size_t)16384 << 20;
+        if (!text)
+            continue;
+        snprintf(one, sizeof one, "%.*s", (int)strcspn(text, ","), text);
+        driver.device[d].capacity = (size_t)take_number("VGPU_MEMORY", one, 16384, 1, 1 << 20) << 20;
+        text = strchr(text, ',');
+        text = text ? text + 1 : NULL;
+    }
 }
 
 void driver_read_environment(void)
@@ -179,7 +199,6 @@ void driver_read_environment(void)
     driver.max_steps = read_number("VGPU_STEPS", 0, 0, INT64_MAX);
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     driver.threads = (int)read_number("VGPU_THREADS", online < 1 ? 1 : online > 16 ? 16 : online, 1, 256);
-    int64_t mebibytes = read_number("VGPU_MEMORY", 16384, 1, 1 << 20);
-    for (int d = 0; d < driver.device_count; d++)
-        driver.device[d].capacity = (size_t)mebibytes << 20;
+    driver.has_peers = read_number("VGPU_PEERS", 1, 0, 1);
+    read_memory();
 }

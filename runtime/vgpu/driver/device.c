@@ -236,7 +236,7 @@ DriverResult cuDeviceCanAccessPeer(int *can, DriverDevice device, DriverDevice p
     ENTER(NEEDS_INIT);
     if (!is_device(device) || !is_device(peer))
         return DRIVER_ERROR_INVALID_DEVICE;
-    *can = device != peer;
+    *can = device != peer && driver.has_peers;
     return DRIVER_SUCCESS;
 }
 
@@ -247,6 +247,8 @@ DriverResult cuCtxEnablePeerAccess(DriverContext peer, unsigned flags)
         return DRIVER_ERROR_INVALID_VALUE;
     if (!driver_is_live(peer, OBJECT_CONTEXT) || peer->device == current_context->device)
         return DRIVER_ERROR_INVALID_CONTEXT;
+    if (!driver.has_peers)
+        return DRIVER_ERROR_PEER_ACCESS_UNSUPPORTED;
     if (current_context->peers >> peer->device & 1)
         return DRIVER_ERROR_PEER_ACCESS_ALREADY_ENABLED;
     current_context->peers |= 1u << peer->device;

@@ -124,6 +124,7 @@ typedef struct {
     int         device_count, threads;
     uint64_t    random, seed;
     int64_t     max_steps;
+    bool        has_peers;             // devices reach the memory of one another
     bool        counts;                // what kernels do
     int         tells_counters;        // ... in lines: 1 of kernels, 2 of instructions, too
     Device      device[MOST_DEVICES];

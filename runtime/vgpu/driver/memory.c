@@ -11,7 +11,9 @@ enum { ALIGNMENT = 512, GUARD = 512 };                        // nobody has what
 
 bool driver_reserve_memory(void)
 {
-    size_t bytes = driver.device[0].capacity, count = (size_t)driver.device_count;
+    size_t bytes = 0, count = (size_t)driver.device_count;
+    for (size_t d = 0; d < count; d++)
+        bytes = driver.device[d].capacity > bytes ? driver.device[d].capacity : bytes;
     uint8_t *at = mmap(NULL, bytes * count, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     for (size_t d = 0; at != MAP_FAILED && d < count; d++)
