@@ -241,7 +241,7 @@ static void run_gpus(const Files *f, int seed, const GpuRun *way, const GpuResul
         fail_net(f, seed, words, what);
     }
     for (int i = 0; i < NET_RUN_STEPS && cpu; i++)
-        if (!(fabs(to->loss[i] - cpu->loss[i]) <= (is_fp32 ? 1e-4 : 2e-2) * cpu->loss[i])) {
+        if (!(fabs(to->loss[i] - cpu->loss[i]) <= (is_fp32 ? 1e-4 : 2e-2) * fmax(cpu->loss[i], 1))) {
             snprintf(what, sizeof what, "the loss of step %d is %.9g, the CPU's %.9g", i, to->loss[i],
                      cpu->loss[i]);
             fail_net(f, seed, words, what);
