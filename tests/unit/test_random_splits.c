@@ -128,7 +128,7 @@ static void the_nets_have_what_is_to_be_tested(void **state)
     const int some[] = { n.devices[2], n.devices[3], n.devices[4], n.skip, n.lrn, n.concat, n.uneven,
                          n.nested, n.replicate, n.on, n.grouped };
     for (size_t i = 0; i < sizeof some / sizeof *some && nets >= NETS; i++)
-        if (some[i] * 6 < nets)
+        if (some[i] * 8 < nets)
             fail_msg("of %d nets only %d have the feature that is number %d", nets, some[i], (int)i);
     if (nets >= NETS)
         assert_true(2 * n.asked_for >= nets);
