@@ -35,8 +35,8 @@ TEXT
 # Nothing but launches between the first line and the last; every phase is there, parts of their own.
 if sed '1d;$d' "$folder/masked" | grep -v '^N ms N GFLOP/s N % of peak N % of bandwidth  [a-z0-9.]* [a-z ]*: '; then exit 1; fi
 for line in 'fc1 forward: fc 3 + bias' 'loss forward: cross_entropy + top 1 + cross_entropy_dx' 'fc1 input gradient: fc_dx' \
-            'conv1 weight gradient: conv_dw 3x3 pad 1 [part 0 of 2]' 'conv1 update: sgd [part 1 of 2]' \
-            'fc1 weight gradient and update: fc_dw + sgd'; do
+            'conv1 weight gradient: conv_dw 3x3 pad 1 [part 0 of 2]' 'conv1 update: sgd paper [part 1 of 2]' \
+            'fc1 weight gradient and update: fc_dw + sgd paper'; do
     grep -qF "  $line" "$folder/masked" || { echo "no line: $line"; exit 1; }
 done
 "$cleave" time "$folder/small.net" --target $target --threads 1 --steps 2 --json > "$folder/json" || exit 1

@@ -331,12 +331,17 @@ static void run_steps(Session *s, Run *run)
     free(images);
 }
 
-static Run train(const char *text, const char *map, int threads)
+// `spread`: logical devices by turns on two groups of threads; else all on one.
+static Run train(const char *text, bool spread, int threads)
 {
     Compilation c;
     CompileOptions o = { .modes = 1u << GRAPH_TRAIN };
     char err[SESSION_ERROR];
     compile(&c, &o, text);
+    char map[256] = "";
+    for (int i = 0, length = 0; spread && i < c.program->device_count; i++)
+        length += snprintf(map + length, sizeof map - (size_t)length, "%s%s=cpu:%d", i ? "," : "",
+                           c.program->devices[i].name, i % 2);
     SessionOptions session = { .map = map, .threads = threads, .seed = 3 };
     Session *s = session_open(c.program, &session, err);
     if (!s)
@@ -363,13 +368,13 @@ static Run train(const char *text, const char *map, int threads)
 
 static void check_trained(const char *const text[3], int net)
 {
-    Run first = train(text[ON_DEVICES], "", 1), plain = train(text[PLAIN], "", 2);
+    Run first = train(text[ON_DEVICES], false, 1), plain = train(text[PLAIN], false, 2);
     assert_int_equal(first.copied, first.planned);
     if (!isfinite(first.loss) || first.copied == 0)
         fail_msg("net %d: loss %g, %d bytes copied\n%s", net, first.loss, (int)first.copied,
                  text[ON_DEVICES]);
     for (int f = 0; f < 2; f++) {
-        Run run = train(text[f], f == ON_DEVICES && net ? "gpu0=cpu:0,gpu1=cpu:1" : "", 2);
+        Run run = train(text[f], f == ON_DEVICES, 2);
         if (run.loss != first.loss ||
             memcmp(run.params, first.params, (size_t)run.count * sizeof *run.params) != 0)
             fail_msg("net %d, form %d: other bits\n%s", net, f, text[ON_DEVICES]);
