@@ -1,35 +1,28 @@
 // Times every contraction of half an AlexNet on one thread and prints its share of the machine's
 // multiply-add peak, measured before: kernels [TARGET [BATCH]]. Best of several runs: what the
 // kernel can do, not what a busy machine leaves of it.
+#include "base/clock.h"
 #include "reference/alexnet_kernels.h"
 #include "runtime/cpu/peak.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // Seconds for all items, from the best time of each.
 static double best_time(KernelUnitCase *u, KernelCase *k, double seconds)
 {
     double *best = calloc((size_t)k->kern.items, sizeof *best), sum = 0;
-    double until = now() + seconds;
+    double until = clock_seconds() + seconds;
     int round = 0;
     do {
         for (long i = 0; i < k->kern.items; i++) {
-            double start = now();
+            double start = clock_seconds();
             case_run_item(u, k, i, NULL);
-            double t = now() - start;
+            double t = clock_seconds() - start;
             best[i] = !round || t < best[i] ? t : best[i];
         }
         round++;
-    } while (round < 3 || now() < until);
+    } while (round < 3 || clock_seconds() < until);
     for (long i = 0; i < k->kern.items; i++)
         sum += best[i];
     free(best);
@@ -67,12 +60,13 @@ int main(int argc, char **argv)
     unit_open(u, &arena, target);
     u->state = &state;
     int count = alexnet_kernels(u, batch, all);
-    double start = now();
+    double start = clock_seconds();
     if (count < 0 || !unit_compile(u, argc > 3 ? argv[3] : NULL)) {
         fprintf(stderr, "kernels: %s\n", u->err);
         return 1;
     }
-    printf("%s, batch %d: %d kernels compiled in %.2f s\n", target->name, batch, count, now() - start);
+    printf("%s, batch %d: %d kernels compiled in %.2f s\n", target->name, batch, count,
+           clock_seconds() - start);
     CpuPeak peak;
     if (!cpu_peak(1, 0.5, &peak))
         return 1;

@@ -1,11 +1,11 @@
 // How long NVRTC takes for kernels the size of a contraction, by 1, 2 and 4 threads, and how long the
 // same units take from the cache: bench_nvrtc [UNITS]. CPU seconds tell what a busy machine hides: if
 // threads waited for each other they would stay, if they spun they would grow.
+#include "base/clock.h"
 #include "runtime/cuda/build.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { MOST_UNITS = 256, TEXT = 2048 };
 
@@ -30,13 +30,6 @@ static void write_text(char text[TEXT], int number)
         number, 100 + number);
 }
 
-static double wall(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static double cpu(void)
 {
     struct rusage u;
@@ -49,9 +42,9 @@ static bool measure(Nvrtc *n, const CudaUnit *units, int count, const CudaBuildO
 {
     static CudaBuilt built[MOST_UNITS];
     char err[DEVICE_ERROR];
-    double from = wall(), cpu_from = cpu();
+    double from = clock_seconds(), cpu_from = cpu();
     bool good = cuda_build(n, units, count, o, built, err);
-    printf("%-16s %8.3f s, %8.3f s of CPU\n", what, wall() - from, cpu() - cpu_from);
+    printf("%-16s %8.3f s, %8.3f s of CPU\n", what, clock_seconds() - from, cpu() - cpu_from);
     if (!good)
         fprintf(stderr, "nvrtc: %s\n", err);
     cuda_built_close(built, count);

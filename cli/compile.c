@@ -3,13 +3,13 @@
 #include "cli/cuda.h"
 #include "cli/run.h"
 #include "emit/cuda/plan.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "runtime/cpu/compile.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static FILE *create(const char *folder, const char *name)
 {
@@ -127,13 +127,6 @@ typedef struct {
     double seconds;
 } CcStage;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 // Compiles the units, or finds them in the cache, and loads them.
 static int run_cc(const Program *p, CcStage *cc)
 {
@@ -141,10 +134,10 @@ static int run_cc(const Program *p, CcStage *cc)
     *cc = (CcStage){ .is_run = p->device_count == 0 || cpu_runs_target(p->devices[0].target) };
     if (!cc->is_run)
         return EXIT_OK;
-    double start = now();
+    double start = clock_seconds();
     CpuUnit *units = calloc((size_t)p->unit_count + 1, sizeof *units);
     bool good = units && cpu_units_open(p, units, err);
-    cc->seconds = now() - start;
+    cc->seconds = clock_seconds() - start;
     for (int i = 0; i < p->unit_count && good; i++)
         *(units[i].from_cache ? &cc->cached : &cc->made) += 1;
     if (units)

@@ -1,12 +1,12 @@
 // CUDA units of a program: built, reported on, tabulated.
 #include "cli/cuda.h"
+#include "base/clock.h"
 #include "cli/report.h"
 #include "cli/verb.h"
 #include "emit/cuda/tiles.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 bool cuda_is_for(const Program *p)
@@ -128,13 +128,6 @@ static int build(const Program *p, const int *unit_of, Nvrtc *nvrtc, CudaUnits *
     return code;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 int cuda_units_build(const Program *p, const bool *wanted, CudaUnits *u)
 {
     char err[DEVICE_ERROR];
@@ -142,7 +135,7 @@ int cuda_units_build(const Program *p, const bool *wanted, CudaUnits *u)
     *u = (CudaUnits){ .built = calloc((size_t)p->unit_count + 1, sizeof *u->built) };
     int *unit_of = calloc((size_t)p->unit_count + 1, sizeof *unit_of);
     int code = EXIT_MACHINE;
-    double start = now();
+    double start = clock_seconds();
     for (int i = 0; i < p->unit_count && unit_of; i++)
         if (!wanted || wanted[i])
             unit_of[u->count++] = i;
@@ -154,7 +147,7 @@ int cuda_units_build(const Program *p, const bool *wanted, CudaUnits *u)
         code = build(p, unit_of, &nvrtc, u);
     free(unit_of);
     u->count = p->unit_count;
-    u->seconds = now() - start;
+    u->seconds = clock_seconds() - start;
     return code;
 }
 

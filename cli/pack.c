@@ -1,4 +1,5 @@
 // cleave pack IMAGES -o DIR: a folder of images, or a list of them, into shards.
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/options.h"
 #include "cli/run.h"
@@ -7,20 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 typedef struct {
     const char *out, *name, *bad, *path;
     int64_t     size, quality, shard_mib, threads;
     bool        lossless;
 } PackVerb;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void print_bad(void *context, const char *text)
 {
@@ -55,13 +48,13 @@ static int pack(const PackVerb *v)
                       .quality = v->lossless ? 0 : (int)v->quality, .most_bytes = v->shard_mib << 20,
                       .threads = (int)v->threads, .skip_bad = !strcmp(v->bad, "skip"), .on_bad = print_bad };
     Packed packed;
-    double start = now();
+    double start = clock_seconds();
     bool ok = run_make_folder(v->out);
     if (ok && !pack_source(&source, &o, &packed, err)) {
         fprintf(stderr, "cleave: %s\n", err);
         ok = false;
     }
-    double seconds = now() - start;
+    double seconds = clock_seconds() - start;
     if (ok)
         printf("%lld images of %d classes in %d shards, %.1f MB; %lld copied as they were, "
                "%lld damaged left out; %.0f images/s on %lld threads\n", (long long)packed.images,

@@ -1,13 +1,13 @@
 // cleave time: how long each kernel of a training step takes, and how near to the machine's limits.
 #include "cli/random_batch.h"
 #include "cli/run.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "emit/cuda/tiles.h"
 #include "runtime/cpu/peak.h"
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct { RunOptions run; int64_t steps; bool json; } TimeVerb;
 
@@ -20,13 +20,6 @@ typedef struct {
     double *fed;               // GPU: the same, with the images' way from the host
     double *launch;            // seconds of all threads, by step, then launch
 } Times;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -53,9 +46,9 @@ static double measure_bandwidth(void)
         memset(a, 1, BYTES);
         memset(b, 2, BYTES);
         for (int i = 0; i < 5; i++) {
-            double start = now();
+            double start = clock_seconds();
             memcpy(a, b, BYTES);
-            double rate = 2.0 * BYTES / (now() - start);
+            double rate = 2.0 * BYTES / (clock_seconds() - start);
             b[i] = a[i + 1];
             best = rate > best ? rate : best;
         }
@@ -70,14 +63,14 @@ static bool measure_replays(Times *t, Session *s, int q, int64_t steps, const Ra
 {
     bool good = true;
     for (int64_t i = -2; i < steps && good; i++) {
-        double start = now();
+        double start = clock_seconds();
         good = session_run(s, q, (const float *const *)batch->images, batch->labels, NULL, err);
-        double fed = now();
+        double fed = clock_seconds();
         good = good && session_device_class(s)->run(session_device(s), q, err);
         if (i < 0)
             continue;
         t->fed[i] = fed - start;
-        t->step[i] = now() - fed;
+        t->step[i] = clock_seconds() - fed;
     }
     return good;
 }
@@ -91,11 +84,11 @@ static bool measure(Times *t, Session *s, int q, int64_t steps, uint64_t seed, c
     for (int64_t i = -1; i < steps && good; i++) {         // the first touches all memory
         memset(times, 0, (size_t)launches * sizeof *times);
         session_device_class(s)->profile(session_device(s), q, times);
-        double start = now();
+        double start = clock_seconds();
         good = session_run(s, q, (const float *const *)batch.images, batch.labels, NULL, err);
         if (i < 0)
             continue;
-        t->step[i] = now() - start;
+        t->step[i] = clock_seconds() - start;
         for (int l = 0; l < launches; l++)
             t->launch[i * launches + l] = times[l].seconds;
     }

@@ -1,12 +1,12 @@
 // The whole way: file -> AST -> graphs -> passes -> program. Owns the arena of a compilation and
 // is the only place that knows what happens when memory runs out.
 #include "compile.h"
+#include "base/clock.h"
 #include "emit/cuda/plan.h"
 #include "front/files.h"
 #include "look/timeline.h"
 #include "override.h"
 #include <string.h>
-#include <time.h>
 
 // More than any net of 10,000 layers takes; a file that needs more is broken or hostile.
 #define COMPILE_MOST_BYTES ((size_t)4 << 30)
@@ -20,9 +20,7 @@ static bool fail(Compilation *c, const char *what)
 // Adds the time since `*last` to a stage; the next one starts now.
 static void take_time(double *stage, double *last)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    double now = clock_seconds();
     if (stage)
         *stage += now - *last;
     *last = now;

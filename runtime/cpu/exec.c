@@ -2,9 +2,9 @@
 // order and waits for other groups only where a command says so. Which thread runs which item
 // changes no bit: items write disjoint places and every sum is made within one item.
 #include "runtime/cpu/exec.h"
+#include "base/clock.h"
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum { SPINS = 4000, QUIET_NAN = 0x7fc00000 };
 
@@ -13,13 +13,6 @@ char *cpu_tensor(const Device *d, int tensor)
     const Tensor *t = &d->program->tensors[tensor];
     const Buffer *b = &d->program->buffers[t->buffer];
     return d->arenas[b->device].base + b->offset + t->offset;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 // --- launches -------------------------------------------------------------------------------------
@@ -39,9 +32,9 @@ static void call(const Work *w, int launch, int64_t item, const PoolWorker *work
         c->kernel(c->t, (long)item, worker->scratch);
         return;
     }
-    double start = now();
+    double start = clock_seconds();
     c->kernel(c->t, (long)item, worker->scratch);
-    w->seconds[(size_t)worker->index * (size_t)w->launches + (size_t)launch] += now() - start;
+    w->seconds[(size_t)worker->index * (size_t)w->launches + (size_t)launch] += clock_seconds() - start;
 }
 
 // Item i of every launch, one launch after another: nothing another item does is needed between.
@@ -156,14 +149,14 @@ static void run_command(Device *d, const Command *c, int group)
 
 static void run_watched(Device *d, const Command *c, int group, CommandTime *time)
 {
-    double ready = now() - d->began;
+    double ready = clock_seconds() - d->began;
     *time = (CommandTime){ .ready = ready, .begin = ready };
     if (c->wait_count) {
         await_others(d, c, group);
-        time->begin = now() - d->began;
+        time->begin = clock_seconds() - d->began;
     }
     run_command(d, c, group);
-    time->end = now() - d->began;
+    time->end = clock_seconds() - d->began;
 }
 
 static void run_group(void *context, int64_t item, const PoolWorker *driver)
@@ -251,7 +244,7 @@ bool cpu_run(Device *d, int sequence, char err[DEVICE_ERROR])
         return false;
     }
     cpu_start(d, sequence);
-    d->began = now();
+    d->began = clock_seconds();
     pool_run(d->drivers, d->group_count, run_group, d);
     if (d->sequences[sequence].times)
         add_times(d, sequence);

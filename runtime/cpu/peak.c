@@ -1,10 +1,10 @@
 // In: a number of threads. Out: floating-point operations a second with all operands in registers,
 // and whether that is a whole number of pipes at the clock measured beside it.
 #include "runtime/cpu/peak.h"
+#include "base/clock.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { ROUNDS = 20000, ACCUMULATORS = 12, CHAIN = 8 };
 
@@ -83,20 +83,13 @@ static void chain_step(unsigned long *x)
 }
 #endif
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static double clock_once(void)
 {
     unsigned long x = 1;
-    double start = now();
+    double start = clock_seconds();
     for (int i = 0; i < ROUNDS; i++)
         chain_step(&x);
-    return (double)ROUNDS * CHAIN * MULTIPLY_CYCLES / (now() - start);
+    return (double)ROUNDS * CHAIN * MULTIPLY_CYCLES / (clock_seconds() - start);
 }
 
 typedef struct { Unit unit; double until, flops; } Worker;
@@ -105,22 +98,22 @@ typedef struct { Unit unit; double until, flops; } Worker;
 static void *work(void *p)
 {
     Worker *w = p;
-    double begin = now();
+    double begin = clock_seconds();
     while (begin < w->until) {
         w->unit.burst();
-        double end = now();
+        double end = clock_seconds();
         double flops = 2.0 * ROUNDS * ACCUMULATORS * w->unit.lanes / (end - begin);
         if (flops > w->flops)
             w->flops = flops;
-        begin = now();
+        begin = clock_seconds();
     }
     return NULL;
 }
 
 static double best_clock(double seconds)
 {
-    double best = 0, until = now() + seconds;
-    while (now() < until) {
+    double best = 0, until = clock_seconds() + seconds;
+    while (clock_seconds() < until) {
         double c = clock_once();
         best = c > best ? c : best;
     }
@@ -139,7 +132,7 @@ bool cpu_peak(int threads, double seconds, CpuPeak *peak)
         return false;
     }
     peak->clock = best_clock(seconds / 4);
-    double until = now() + seconds * 3 / 4;
+    double until = clock_seconds() + seconds * 3 / 4;
     int started = 0;
     for (; started < threads; started++) {
         workers[started] = (Worker){ .unit = unit, .until = until };

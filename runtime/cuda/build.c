@@ -4,6 +4,7 @@
 // NVRTC puts the working folder before every name of a #line, and what cleave makes must not depend on
 // where it was started.
 #include "runtime/cuda/build.h"
+#include "base/clock.h"
 #include "runtime/cache.h"
 #include <fnmatch.h>
 #include <pthread.h>
@@ -11,7 +12,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { STACK_BYTES = 16 << 20, MOST_BUILDERS = 64 };
@@ -27,13 +27,6 @@ typedef struct {
     int                     missing_count;
     atomic_int              next;      // of those
 } Build;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 // --- one unit in the cache ------------------------------------------------------------------------
 
@@ -170,17 +163,17 @@ static bool must_stop(void *context)
 {
     Watch *w = context;
     const NvrtcStop *stop = &w->options->stop;
-    w->is_late |= w->options->most_seconds > 0 && now() - w->started > w->options->most_seconds;
+    w->is_late |= w->options->most_seconds > 0 && clock_seconds() - w->started > w->options->most_seconds;
     return w->is_late || (stop->stop && stop->stop(stop->context));
 }
 
 static void compile_unit(const Build *b, const CudaUnit *u, CudaBuilt *built)
 {
-    Watch watch = { b->options, now(), false };
+    Watch watch = { b->options, clock_seconds(), false };
     const NvrtcStop stop = { must_stop, &watch };
     char why[DEVICE_ERROR];
     NvrtcStatus status = nvrtc_compile(b->nvrtc, u->text, u->name, u->arch, &stop, &built->out, why);
-    built->seconds = now() - watch.started;
+    built->seconds = clock_seconds() - watch.started;
     if (status == NVRTC_MADE) {
         if (b->cache)
             write_to_cache(b, u, &built->out);

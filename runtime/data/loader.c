@@ -1,12 +1,12 @@
 // Threads take batch numbers in order and fill the slots of a ring; the consumer takes the slots in
 // the same order. A slot is free again when the consumer is done with it.
 #include "runtime/data/loader.h"
+#include "base/clock.h"
 #include "runtime/data/draw.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LOADER_THREADS = 64 };
 
@@ -199,25 +199,18 @@ void loader_close(Loader *l)
     free(l);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 Batch *loader_next(Loader *l, char err[DATA_ERROR])
 {
     err[0] = 0;
     if (l->given >= l->end)
         return NULL;
     Batch *b = &l->slots[l->given % l->o.ahead];
-    double from = now();
+    double from = clock_seconds();
     pthread_mutex_lock(&l->lock);
     while (!(b->ready && b->number == l->given))
         pthread_cond_wait(&l->changed, &l->lock);
     pthread_mutex_unlock(&l->lock);
-    l->waited += now() - from;
+    l->waited += clock_seconds() - from;
     if (b->failed) {
         snprintf(err, DATA_ERROR, "%s", b->bad ? b->bad_text[0] : "too many damaged samples");
         return NULL;

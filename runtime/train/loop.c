@@ -1,5 +1,6 @@
 // Epochs, steps and events of a run.
 #include "runtime/train/train.h"
+#include "base/clock.h"
 #include "runtime/data/loader.h"
 #include "runtime/rates.h"
 #include "runtime/train/checkpoint.h"
@@ -11,7 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct {
     Session            *s;
@@ -32,13 +32,6 @@ typedef struct {
     bool                stopping;
     TrainEnd            fault;         // what a function that returns false ends the run with
 } Run;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // --- variables of expressions -------------------------------------------------------------------
 
@@ -350,7 +343,7 @@ static bool is_over(const Run *r)
 
 static bool run_epoch(Run *r, Loader *loader, int64_t steps)
 {
-    double start = now(), waited = loader_waited(loader);
+    double start = clock_seconds(), waited = loader_waited(loader);
     if (r->step == r->epoch * steps) {               // else: resumed within an epoch
         r->memory.sum = (SessionResult){ 0 };
         if (!look_at_conditions(r))
@@ -363,7 +356,7 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps)
             return false;
         report = (TrainReport){ .kind = TRAIN_STEP, .step = r->step - r->epoch * steps, .steps = steps };
         fill_report(r, &r->memory.sum, &report);
-        report.images_per_second = (r->memory.sum.images - before) / (now() - start);
+        report.images_per_second = (r->memory.sum.images - before) / (clock_seconds() - start);
         tell(r, &report);
         if (!count_periods(r, EVENT_EVERY_STEPS, r->step))
             return false;
@@ -375,7 +368,7 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps)
     r->epoch++;
     fill_report(r, &r->memory.sum, &report);
     report.kind = TRAIN_EPOCH;
-    report.waited = (loader_waited(loader) - waited) / (now() - start);
+    report.waited = (loader_waited(loader) - waited) / (clock_seconds() - start);
     r->memory.last_loss = report.loss;
     memcpy(r->memory.last_metrics, report.metrics, sizeof r->memory.last_metrics);
     if (!r->o->data->has_test)

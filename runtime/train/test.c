@@ -1,16 +1,9 @@
 // One pass over the test set: every image counts once, whatever the number of its views.
+#include "base/clock.h"
 #include "runtime/data/loader.h"
 #include "runtime/train/result.h"
 #include "runtime/train/views.h"
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 typedef struct {
     Session       *s;
@@ -80,13 +73,13 @@ bool train_test(Session *s, const TrainOptions *o, TrainReport *report, char err
     if (!loader)
         return false;
     Testing t = { .s = s, .sequence = sequence, .loader = loader };
-    double start = now();
+    double start = clock_seconds();
     bool fine = open_views(&t, &o->data->test, err) && test_batches(&t, err);
     loader_close(loader);
     free(t.values);
     views_close(&t.views);
     *report = (TrainReport){ .kind = TRAIN_TESTED };
     result_means(&t.sum, &session_program(s)->recipe.train, report);
-    report->images_per_second = t.sum.images / (now() - start);
+    report->images_per_second = t.sum.images / (clock_seconds() - start);
     return fine;
 }

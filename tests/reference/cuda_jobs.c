@@ -1,5 +1,6 @@
 // In: nets. Out: processes that judge their kernels, and how many did.
 #include "reference/cuda_jobs.h"
+#include "base/clock.h"
 #include "pass/pass.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -17,13 +17,6 @@ enum { PRECISIONS = 3, JOBS_MOST = 512 };
 typedef struct { int kernels, runs[64]; double seconds; } Result;
 
 typedef struct { const CudaNet *net; Element precision; Nvrtc *nvrtc; Result *result; } Job;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void make_graph(SmallNet *s, const CudaNet *net, const Target *target)
 {
@@ -74,12 +67,12 @@ const char *cuda_precision(Element e)
 // In a process of its own, whose words are kept in `words`.
 static void run_job(Job *job, int words)
 {
-    double start = now();
+    double start = clock_seconds();
     const struct CMUnitTest tests[] = { cmocka_unit_test_prestate(check_net, job) };
     dup2(words, 1);
     dup2(words, 2);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    job->result->seconds = now() - start;
+    job->result->seconds = clock_seconds() - start;
     fflush(stdout);
     _exit(failed ? 1 : 0);
 }
@@ -146,7 +139,7 @@ bool cuda_jobs_run(CudaJobs *jobs)
     Running running[64] = { { 0 } };
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     int places = cpus < 1 ? 1 : cpus > 8 ? 8 : (int)cpus, alive = 0, count = 0;
-    double begin = now();
+    double begin = clock_seconds();
     if (!cuda_open_nvrtc(&nvrtc))
         return false;
     Result *results = mmap(NULL, JOBS_MOST * sizeof *results, PROT_READ | PROT_WRITE,
@@ -170,6 +163,6 @@ bool cuda_jobs_run(CudaJobs *jobs)
     for (; alive; alive--)
         end_one(jobs, running, places);
     munmap(results, JOBS_MOST * sizeof *results);
-    jobs->seconds = now() - begin;
+    jobs->seconds = clock_seconds() - begin;
     return true;
 }

@@ -1,11 +1,11 @@
 // In: a scheduled graph and what its nodes should be. Out: a failed test, or nothing.
 #include "reference/kernel_graph.h"
+#include "base/clock.h"
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #define LR       0.125f
 #define MOMENTUM 0.75f
@@ -192,13 +192,6 @@ static void run_group(KernelUnitCase *u, KernelGraph *k, const KernelCase *c)
         fail_msg("%s stops", c->kern.title);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 double kernel_graph_seconds(KernelUnitCase *u, KernelGraph *k, int i, int rounds)
 {
     const KernelCase *c = k->kernels[i];
@@ -209,9 +202,9 @@ double kernel_graph_seconds(KernelUnitCase *u, KernelGraph *k, int i, int rounds
     for (long item = 0; item < c->kern.items; item++) {
         double best = 1e9;
         for (int round = 0; round < rounds; round++) {
-            double start = now();
+            double start = clock_seconds();
             c->function(t, item, scratch);
-            best = fmin(best, now() - start);
+            best = fmin(best, clock_seconds() - start);
         }
         sum += best;
     }

@@ -1,16 +1,9 @@
 // Does one work of a stream: checks what it touches, and keeps the stream's clock.
 #include "runtime/vgpu/driver/driver.h"
+#include "base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double milliseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static void join(VgpuClock *to, const VgpuClock *from)
 {
@@ -190,7 +183,7 @@ void driver_run(Stream *s, Work *w)
         join(&s->clock, &w->marker->clock);
     } else if (w->kind == WORK_RECORD) {
         w->marker->clock = s->clock;
-        w->marker->milliseconds = milliseconds();
+        w->marker->milliseconds = 1e3 * clock_seconds();
         w->marker->done = true;
     }
     if (s->object.context->error)
