@@ -96,9 +96,10 @@ RUN
     chmod +x "$PACK/cleave"
 }
 
+# As one GPU runs it.
 compile_for() {
     net=$1 precision=$2; shift 2
-    cleave compile "$net" --target "cuda:$ARCH" --precision "$precision" --batch "$batch" "$@"
+    cleave compile "$net" --target "cuda:$ARCH" --precision "$precision" --batch "$batch" --chunks 1 "$@"
 }
 
 # Tiles of the model's first RANKS shapes as plan files. What spills is taken out: the model's choice stands.

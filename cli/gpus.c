@@ -106,6 +106,19 @@ int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target
     return code;
 }
 
+int gpus_count(const RunOptions *o, const char *target)
+{
+    char err[DEVICE_ERROR];
+    Gpus gpus;
+    if (o->virtual_gpus)
+        return (int)o->virtual_gpus;
+    if (!target || !strncmp(target, "cpu", 3))
+        return 0;
+    int count = gpus_open(&gpus, err) ? gpus.count : 0;
+    gpus_close(&gpus);
+    return count;
+}
+
 void *gpus_symbol(const char *name)
 {
     const char *path = getenv("CLEAVE_CUDA_LIB");

@@ -9,6 +9,8 @@ enum { GPUS_TARGET = 32 };
 // *target is what to compile for, which may lie in `room`; NULL: this machine's CPU. Prints what is wrong;
 // EXIT_OK or the verb's exit code.
 int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target);
+// How many GPUs there are for a target that gpus_choose has given; 0: it is a CPU, or no driver answers.
+int gpus_count(const RunOptions *o, const char *target);
 // How many faults the virtual GPUs have reported so far.
 int gpus_reports(const RunOptions *o);
 // A function of the library of virtual GPUs that is loaded; NULL: it has none of that name.

@@ -29,6 +29,9 @@ int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
     int code = gpus_choose(o, room, &options.target);
     if (code != EXIT_OK)
         return code;
+    // Within one GPU nothing crosses that other work could hide.
+    if (!options.chunks && gpus_count(o, options.target) == 1)
+        options.chunks = 1;
     // So that an access beside a tensor hits nothing else that is in use.
     options.no_memory_reuse = o->no_memory_reuse || (o->check && o->virtual_gpus);
     options.front.data = o->data.section;

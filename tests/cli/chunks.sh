@@ -35,6 +35,26 @@ else
     done
 fi
 
+# Large messages, little work: cut for two GPUs; where there is one only, all stays within it.
+cat > big.net <<'N'
+net big : 4x64x64 -> 5 {
+  split(gpu0, gpu1) {
+    conv(64, 1) -> relu -> all -> conv(64, 1) -> relu -> pool(32, stride = 32) -> all -> fc(8) -> relu
+  }
+  -> fc(5)
+}
+data few { train = random(5, 4x64x64, count = 16) }
+train big on few { loss = cross_entropy  batch = 8  solver = sgd(lr = 0.1, momentum = 0.9) }
+N
+run 0 show schedule big.net --target cuda:sm_80
+grep -q 'chunk 1 of' out.txt || fail "large messages are not cut"
+if ! "$cleave" doctor | grep -q '^nvrtc *missing'; then
+    run 0 time big.net --virtual-gpus 2 --steps 1 --json
+    grep -q 'chunk 1 of' out.txt || fail "large messages are not cut for two GPUs"
+    run 0 time big.net --virtual-gpus 1 --steps 1 --json
+    ! grep -q 'chunk 1 of' out.txt || fail "messages within one GPU are cut"
+fi
+
 # The step of AlexNet in milliseconds, two GPUs over PCIe 4.
 step() {
     run 0 show timeline "$nets/alexnet.net" --target cuda:sm_90a --link 25 --chunks "$1"
