@@ -28,6 +28,19 @@ static bool emit_code(Formula *f, ExprCode code)
     return emit(f, (ExprStep){ .code = code });
 }
 
+static bool report_unknown(Formula *f, const char *word, Span at, const char *what, const char *const *known,
+                           int count)
+{
+    const char *nearest = text_nearest(word, known, count);
+    elab_error(f->e, at, "E504", "%s%s%s%s", what, nearest ? "; did you mean `" : "", nearest ? nearest : "",
+               nearest ? "`?" : "");
+    if (nearest)
+        diag_fix(f->e->diag, at, "%s", nearest);
+    else
+        elab_known(f->e, "known", known, count);
+    return false;
+}
+
 static bool compile_name(Formula *f, const Ast *a)
 {
     Binding *b = scope_find(f->e->scope, a->text);
@@ -38,14 +51,9 @@ static bool compile_name(Formula *f, const Ast *a)
     for (int i = 0; i < count; i++)
         if (!strcmp(known[i], a->text))
             return emit(f, (ExprStep){ .code = EXPR_VARIABLE, .name = a->text });
-    const char *nearest = text_nearest(a->text, known, count);
-    elab_error(f->e, a->at, "E504", "nothing is called `%s` while training%s%s%s", a->text,
-               nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
-    if (nearest)
-        diag_fix(f->e->diag, a->at, "%s", nearest);
-    else
-        elab_known(f->e, "known", known, count);
-    return false;
+    return report_unknown(f, a->text, a->at,
+                          arena_printf(f->e->arena, "nothing is called `%s` while training", a->text),
+                          known, count);
 }
 
 // A schedule's arguments by name or place, what is left out by default; those behind them by place.
@@ -79,20 +87,15 @@ static bool compile_schedule(Formula *f, const Ast *a, const Schedule *s)
 static const Schedule plateau = { "plateau", { { "of", NAN }, { "patience", NAN }, { "times", NAN } }, false,
                                   false, NULL };
 
-static bool report_unknown(Formula *f, const Ast *a)
+static bool report_function(Formula *f, const Ast *a)
 {
     const char *known[32] = { "plateau", "min", "max", "exp", "log", "sqrt", "abs", "floor", "ceil", "cos" };
     int count = 10;
     for (const Schedule *s = schedule_table; s->name; s++)
         known[count++] = s->name;
-    const char *nearest = text_nearest(a->text, known, count);
-    elab_error(f->e, a->name_at, "E504", "`%s` is no function of rates and conditions%s%s%s", a->text,
-               nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
-    if (nearest)
-        diag_fix(f->e->diag, a->name_at, "%s", nearest);
-    else
-        elab_known(f->e, "known", known, count);
-    return false;
+    return report_unknown(f, a->text, a->name_at,
+                          arena_printf(f->e->arena, "`%s` is no function of rates and conditions", a->text),
+                          known, count);
 }
 
 static bool compile_call(Formula *f, const Ast *a)
@@ -106,7 +109,7 @@ static bool compile_call(Formula *f, const Ast *a)
     if (schedule)
         return compile_schedule(f, a, schedule);
     if (!expr_function(a->text, &least, &most))
-        return report_unknown(f, a);
+        return report_function(f, a);
     if (a->count < least || a->count > most) {
         elab_error(f->e, a->at, "E404", "`%s` takes %d argument%s", a->text, least,
                    least == 1 ? "" : "s or more");

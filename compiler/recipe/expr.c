@@ -171,6 +171,16 @@ static bool call(const ExprStep *s, ExprLookup lookup, void *context, const doub
     return true;
 }
 
+bool expr_needs_end(const Expr *e)
+{
+    for (int i = 0; i < e->count; i++) {
+        const Schedule *s = e->steps[i].code == EXPR_CALL ? schedule_find(e->steps[i].name) : NULL;
+        if (s && s->needs_steps)
+            return true;
+    }
+    return false;
+}
+
 bool expr_evaluate(const Expr *e, ExprLookup lookup, void *context, double *value, char err[160])
 {
     double stack[EXPR_DEPTH + 1];

@@ -35,6 +35,8 @@ bool expr_evaluate(const Expr *e, ExprLookup lookup, void *context, double *valu
 // Functions of their arguments alone that expressions may call, with how many they take; schedules, which
 // depend on the step, are in schedule.h.
 bool expr_function(const char *name, int *least, int *most);
+// Whether it calls a schedule that needs to know where the run ends.
+bool expr_needs_end(const Expr *e);
 // Infix, as it would stand in a .net file.
 void expr_print(const Expr *e, FILE *out);
 #endif

@@ -437,7 +437,7 @@ static TrainEnd run_with_loader(Run *r)
     if (!loader)
         return TRAIN_FAILED;
     int64_t steps = loader_epoch_batches(feed, batch, false);
-    r->steps = steps * (r->recipe->epochs ? r->recipe->epochs : r->o->epochs);
+    r->steps = steps * r->recipe->epochs;
     TrainEnd end = run_epochs(r, loader, steps);
     loader_close(loader);
     return end;

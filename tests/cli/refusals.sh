@@ -23,7 +23,7 @@ data made {
   ${center:+center = $center}
 }
 train tiny on made {
-  loss = cross_entropy  report = top(1)  batch = 8  epochs = 1
+  loss = cross_entropy  report = top(1)  batch = 8  ${epochs-epochs = 1}
   solver = sgd(lr = 0.001)
   $line
 }
@@ -39,6 +39,7 @@ refused() {
         { echo "not refused as it should be ($code): $1 line $2: $3"; cat out.txt; bad=1; }
     tried=$((tried + 1))
     net='' train='' test='' augment='' views='' center='' line=''
+    unset epochs
 }
 
 line='when plateau(solver.lr, patience = 5, times = 3) { stop() }'; refused E512 12 'this plateau cannot be followed'
@@ -57,6 +58,7 @@ refused E512 1 'one input of a net'
 augment='crop(6, at = corners)'; refused E513 5 'one view'
 views='mirror(0.5)'; refused E513 6 'cannot be random'
 train='random(3, 3x6x6) -> mirror(0.5)' center='mean(pixel)'; refused E513 7 'not random'
+epochs='' line='solver.lr = cosine(0.1)'; refused E513 12 'when the run ends'
 train='hold(train)'; refused E513 3 'only `test` can be held out'
 
 # Rows that the front end never lets through: an unknown source, two means, a size of 0.

@@ -30,8 +30,9 @@ run 0 train unseeded.net
 sed 's/lr = 0.001/lr = steps == 4 ? cosine(0.001) : 1e38/; s/epochs = 1/epochs = 2/' plain.net > schedule.net
 run 0 train schedule.net
 sed 's/lr = 0.001/lr = cosine(0.001)/; s/epochs = 1//' plain.net > endless.net
-run 1 train endless.net
-says "needs to know when the run ends: give \`epochs\` in the train section"
+run 3 train endless.net
+says "endless.net:6:"; says "this schedule needs to know when the run ends"
+run 0 train endless.net --set epochs=2
 
 # A folder belongs to one run.
 mkdir held
