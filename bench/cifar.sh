@@ -6,17 +6,7 @@
 # Arguments go to `cleave train`.
 set -eu
 cd "$(dirname "$0")/.."
-archive=../shared/data/cifar10.tar.xz
-if [ ! -e "$archive" ]; then
-    echo "skipped: no $archive"
-    exit 0
-fi
-folder=build/data
-if [ ! -e "$folder/cifar10/.whole" ]; then
-    mkdir -p "$folder"
-    tar xJf "$archive" -C "$folder"
-    touch "$folder/cifar10/.whole"
-fi
+. bench/cifar10_data.sh
 [ -x build/release/bench/bench_peak ] || { cmake --preset release -G Ninja >/dev/null
                                            cmake --build --preset release; }
 cleave=build/release/cleave

@@ -21,17 +21,7 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
-archive=../shared/data/cifar10.tar.xz
-if [ ! -e "$archive" ]; then
-    echo "skipped: no $archive"
-    exit 0
-fi
-folder=build/data
-if [ ! -e "$folder/cifar10/.whole" ]; then
-    mkdir -p "$folder"
-    tar xJf "$archive" -C "$folder"
-    touch "$folder/cifar10/.whole"
-fi
+. bench/cifar10_data.sh
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 train=$out/train-$images

@@ -209,3 +209,12 @@ void net_alexnet(Net *n, SplitForm form, GraphMode mode, int batch)
     net_fc(n, "fc8", 1000);
     net_loss(n);
 }
+
+int64_t net_params_on(const Graph *g, int device)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < g->count; i++)
+        if (g->nodes[i]->op == OP_PARAM && g->nodes[i]->device == device)
+            sum += shape_count(g->nodes[i]->shape);
+    return sum;
+}

@@ -44,4 +44,7 @@ Window net_window(int kernel, int stride, int pad, bool round_up);
 
 // The paper's net, loss included.
 void net_alexnet(Net *n, SplitForm form, GraphMode mode, int batch);
+
+// How many numbers the parameters of a device are, in a graph that has been placed.
+int64_t net_params_on(const Graph *g, int device);
 #endif

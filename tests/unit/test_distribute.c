@@ -2,6 +2,7 @@
 // (docs/architecture.md names their source); what is not possible, and why.
 #include "compile.h"
 #include "look/comm.h"
+#include "reference/nets.h"
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -29,15 +30,6 @@ static Comm crossing(Compilation *c, const char *path, Distribution way, int dev
     return look_comm(c, &(About){ .kind = ABOUT_ALL });
 }
 
-static int64_t params_on(const Graph *g, int device)
-{
-    int64_t sum = 0;
-    for (int i = 0; i < g->count; i++)
-        if (g->nodes[i]->op == OP_PARAM && g->nodes[i]->device == device)
-            sum += shape_count(g->nodes[i]->shape);
-    return sum;
-}
-
 static void check(const char *path, Distribution way, int64_t pass, int64_t weights, int64_t first,
                   int64_t second)
 {
@@ -46,8 +38,8 @@ static void check(const char *path, Distribution way, int64_t pass, int64_t weig
     assert_int_equal(comm.forward, pass);
     assert_int_equal(comm.backward, pass);
     assert_int_equal(comm.step, 2 * BATCH * pass + 8 * weights);
-    assert_int_equal(params_on(c.graphs[GRAPH_TRAIN], 0), first);
-    assert_int_equal(params_on(c.graphs[GRAPH_TRAIN], 1), second);
+    assert_int_equal(net_params_on(c.graphs[GRAPH_TRAIN], 0), first);
+    assert_int_equal(net_params_on(c.graphs[GRAPH_TRAIN], 1), second);
     compile_close(&c);
 }
 

@@ -18,15 +18,6 @@ static void open_alexnet(Net *n, SplitForm form, GraphMode mode, int batch)
     }
 }
 
-static int64_t params_on(const Graph *g, int device)
-{
-    int64_t sum = 0;
-    for (int i = 0; i < g->count; i++)
-        if (g->nodes[i]->op == OP_PARAM && g->nodes[i]->device == device)
-            sum += shape_count(g->nodes[i]->shape);
-    return sum;
-}
-
 static int64_t bytes_crossing(const Graph *g, NodeRole role)
 {
     int64_t sum = 0;
@@ -41,8 +32,8 @@ static void test_parameters_of_each_device(void **state)
     (void)state;
     Net n;
     open_alexnet(&n, FORM_SPLIT, GRAPH_TRAIN, 2);
-    assert_int_equal(params_on(n.g, 0), 32531112);
-    assert_int_equal(params_on(n.g, 1), 28434112);
+    assert_int_equal(net_params_on(n.g, 0), 32531112);
+    assert_int_equal(net_params_on(n.g, 1), 28434112);
     net_close(&n);
 }
 
@@ -62,7 +53,7 @@ static void test_parts_on_one_device_copy_nothing(void **state)
     Net n;
     open_alexnet(&n, FORM_PARTS, GRAPH_TRAIN, 2);
     assert_int_equal(bytes_crossing(n.g, ROLE_FORWARD), 0);
-    assert_int_equal(params_on(n.g, 0), 60965224);
+    assert_int_equal(net_params_on(n.g, 0), 60965224);
     net_close(&n);
 }
 
