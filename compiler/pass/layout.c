@@ -27,13 +27,6 @@ typedef struct {
     int                  count, capacity;
 } Plan;
 
-static Pieces one_piece(int64_t channels)
-{
-    Pieces p = { .count = 1 };
-    p.channels[0] = (int32_t)channels;
-    return p;
-}
-
 static bool pieces_equal(const Pieces *a, const Pieces *b)
 {
     return a->count == b->count &&
@@ -68,7 +61,7 @@ static Layout layout_from(const Plan *p, Want want, const Node *value)
     int vector = p->vector;
     bool features = holds_features(kind) && !wants_map(want);
     bool flattened = node_is_flattened(value);
-    Pieces one = one_piece(value->shape.c);
+    Pieces one = pieces_one(value->shape.c);
     if (kind == LAYOUT_PLAIN || (flattened && !features))
         return layout_of_kind(kind, vector, &one, value->shape);
     Layout l = layout_of_kind(kind, vector, &old->pieces, value->shape);
@@ -160,8 +153,8 @@ static Node *flipped(Plan *p, Node *user, Node *weights)
         return weights;
     n->layout = weights->layout;
     bool grouped = user->attr.conv.groups > 1;
-    n->layout.pieces = grouped ? one_piece(n->shape.c) : weights->layout.pieces_out;
-    n->layout.pieces_out = grouped ? one_piece(n->shape.n) : weights->layout.pieces;
+    n->layout.pieces = grouped ? pieces_one(n->shape.c) : weights->layout.pieces_out;
+    n->layout.pieces_out = grouped ? pieces_one(n->shape.n) : weights->layout.pieces;
     append(p, n);
     return n;
 }
@@ -172,7 +165,7 @@ static Node *flipped(Plan *p, Node *user, Node *weights)
 static Layout nhwc_weights(const Plan *p, const Node *x, Shape w, int groups)
 {
     Layout l = { .kind = LAYOUT_NHWC, .vector = x->layout.vector };
-    l.pieces = groups > 1 ? one_piece(w.c) : x->layout.pieces;
+    l.pieces = groups > 1 ? pieces_one(w.c) : x->layout.pieces;
     l.in_h = node_is_flattened(x) ? x->layout.in_h : 1;
     l.in_w = node_is_flattened(x) ? x->layout.in_w : 1;
     if (l.vector < p->vector)
@@ -184,13 +177,13 @@ static Layout nhwc_weights(const Plan *p, const Node *x, Shape w, int groups)
 // the input channels of a filter are those of one group, whatever pieces x has.
 static Layout weights_layout(const Plan *p, const Node *x, Shape w, int groups)
 {
-    Layout l = { .vector = p->vector, .pieces_out = one_piece(w.n) };
+    Layout l = { .vector = p->vector, .pieces_out = pieces_one(w.n) };
     if (x->layout.kind == LAYOUT_NHWC)
         return nhwc_weights(p, x, w, groups);
     l.kind = x->layout.kind == LAYOUT_COLUMNS ? LAYOUT_DENSE
              : x->layout.kind == LAYOUT_PLAIN ? LAYOUT_FILTERS_IN
                                               : LAYOUT_FILTERS;
-    l.pieces = groups > 1 || l.kind == LAYOUT_FILTERS_IN ? one_piece(w.c) : x->layout.pieces;
+    l.pieces = groups > 1 || l.kind == LAYOUT_FILTERS_IN ? pieces_one(w.c) : x->layout.pieces;
     if (l.kind == LAYOUT_DENSE) {
         l.in_h = x->layout.in_h;
         l.in_w = x->layout.in_w;
@@ -294,15 +287,18 @@ static Node *fit_input(Plan *p, Node *n, int i)
     Want want = rule_want(n, i);
     if (!rule_reads(n, i))
         return value;
+    Layout to;
+    if (node_wants_other_order(n, value, &to))
+        return relayout(p, value, &to, n);
     if (want == WANT_SAME) {
-        Layout to = layout_compact(n->in[0]->layout);
+        to = layout_compact(n->in[0]->layout);
         to.element = value->layout.element;
         if (op_rules[n->op].pieces == PIECES_JOINED)     // every input keeps its own pieces
             to.pieces = value->layout.pieces;
         return same_order(&value->layout, &to) ? value : relayout(p, value, &to, n);
     }
     if (want == WANT_FLIPPED && p->layouts->flips) {
-        Layout to = value->layout;
+        to = value->layout;
         to.element = p->matrix;
         return flipped(p, n, to.element == value->layout.element ? value : relayout(p, value, &to, n));
     }
@@ -311,7 +307,7 @@ static Node *fit_input(Plan *p, Node *n, int i)
                    ? value : relayout(p, value, &n->in[0]->layout, n);
     const Pieces *pieces = wanted_pieces(n, want);
     bool fits = kind_fits(p, n, want, value) && (!pieces || pieces_equal(pieces, &value->layout.pieces));
-    Layout to = fits ? value->layout : layout_from(p, want, value);
+    to = fits ? value->layout : layout_from(p, want, value);
     if (pieces)
         to.pieces = *pieces;
     to.element = wanted_element(p, n, i, value);
@@ -330,7 +326,7 @@ static Node *fit_input(Plan *p, Node *n, int i)
 // every window start at a multiple of the vector.
 static void fit_image(Plan *p, const Node *user, Node *image)
 {
-    Pieces one = one_piece(image->shape.c);
+    Pieces one = pieces_one(image->shape.c);
     if (p->layouts->kinds[WANT_IMAGE] != LAYOUT_NHWC) {
         image->layout = layout_of_kind(LAYOUT_PLAIN, p->vector, &one, image->shape);
         return;
@@ -360,7 +356,7 @@ static void fit_source(Plan *p, Node *user, int i)
         return;
     user = first_reader(p, user, &i);
     Want want = rule_want(user, i);
-    Pieces one = one_piece(source->shape.c);
+    Pieces one = pieces_one(source->shape.c);
     if (want == WANT_FILTERS || want == WANT_DENSE || want == WANT_FLIPPED)
         source->layout = weights_layout(p, user->in[0], source->shape, user->attr.conv.groups);
     else if (want == WANT_CHANNELS)
@@ -382,7 +378,7 @@ static Pieces concat_pieces(const Node *n)
     for (int i = 0; i < n->inputs; i++)
         for (int q = 0; q < n->in[i]->layout.pieces.count; q++) {
             if (all.count == LAYOUT_PIECES)
-                return one_piece(n->shape.c);
+                return pieces_one(n->shape.c);
             all.channels[all.count++] = n->in[i]->layout.pieces.channels[q];
         }
     return all;
@@ -399,7 +395,7 @@ static Pieces slice_pieces(const Pieces *whole, int64_t first, int64_t channels)
     int64_t sum = 0;
     for (int i = 0; i < some.count; i++)
         sum += some.channels[i];
-    return sum == channels ? some : one_piece(channels);
+    return sum == channels ? some : pieces_one(channels);
 }
 
 static Pieces output_pieces(const Node *n)
@@ -410,13 +406,13 @@ static Pieces output_pieces(const Node *n)
     case PIECES_JOINED:  return concat_pieces(n);
     case PIECES_CUT:
         return slice_pieces(&x->layout.pieces, n->attr.slice.first / area, n->shape.c / area);
-    case PIECES_FORWARD: return n->forward ? n->forward->in[0]->layout.pieces : one_piece(n->shape.c);
-    case PIECES_ONE:     return one_piece(n->shape.c);
+    case PIECES_FORWARD: return n->forward ? n->forward->in[0]->layout.pieces : pieces_one(n->shape.c);
+    case PIECES_ONE:     return pieces_one(n->shape.c);
     case PIECES_KEPT:    break;
     }
     // A flattened map keeps its pieces: they count the channels of the map it came from.
     bool kept = n->shape.c == x->shape.c || op_rules[n->op].view == VIEW_WHOLE;
-    return kept ? x->layout.pieces : one_piece(n->shape.c);
+    return kept ? x->layout.pieces : pieces_one(n->shape.c / (op_rules[n->op].out == WANT_SAME ? area : 1));
 }
 
 // What all inputs are: values that are moved stay as they are.

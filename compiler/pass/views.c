@@ -12,6 +12,30 @@ int64_t node_map_area(const Node *n)
     return node_is_flattened(n) ? (int64_t)n->layout.in_h * n->layout.in_w : 1;
 }
 
+static bool joins_orders(const Node *n)
+{
+    int64_t area = node_map_area(n->in[0]);
+    for (int i = 1; i < n->inputs && op_rules[n->op].pieces == PIECES_JOINED; i++)
+        if (node_map_area(n->in[i]) != area || (area > 1 && n->in[i]->layout.in_h != n->in[0]->layout.in_h))
+            return true;
+    return false;
+}
+
+bool node_wants_other_order(const Node *n, const Node *value, Layout *to)
+{
+    int64_t area = node_map_area(value), map = n->shape.h * n->shape.w;
+    bool cuts = op_rules[n->op].pieces == PIECES_CUT && (n->attr.slice.first % area || n->shape.c % area);
+    cuts = cuts || (area > 1 && joins_orders(n));
+    bool unflattens = n->op == OP_FLATTEN && map > 1 && value->shape.h * value->shape.w == 1 && area != map;
+    *to = layout_compact(value->layout);
+    if (!cuts && !unflattens)
+        return false;
+    to->in_h = cuts ? 1 : (int)n->shape.h;
+    to->in_w = cuts ? 1 : (int)n->shape.w;
+    to->pieces = pieces_one(cuts ? value->shape.c : n->shape.c);
+    return true;
+}
+
 static int uses_in(const Node *user, const Node *value)
 {
     int uses = 0;

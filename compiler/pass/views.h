@@ -14,4 +14,8 @@ Node *node_home(Node *n);
 bool  node_is_flattened(const Node *n);
 // So many features of a flattened map are one channel, in which its pieces count; else 1.
 int64_t node_map_area(const Node *n);
+// Features of a flattened map stand in the map's order, in which only whole channels can be cut out or put
+// beside others; a map is made of features in this order only. True: the input `value` of `n` has to stand
+// otherwise, as *to says.
+bool  node_wants_other_order(const Node *n, const Node *value, Layout *to);
 #endif

@@ -324,6 +324,11 @@ bool layout_has_padding(const Layout *l, Shape s)
     return stored != shape_item(s);
 }
 
+Pieces pieces_one(int64_t channels)
+{
+    return (Pieces){ 1, { (int32_t)channels } };
+}
+
 static bool pieces_equal(const Pieces *a, const Pieces *b)
 {
     if (a->count < 2 && b->count < 2)

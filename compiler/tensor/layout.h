@@ -51,6 +51,7 @@ typedef struct {
 int64_t layout_blocks(const Pieces *p, int64_t channels, int vector);   // blocks of V, all pieces
 int64_t layout_channel(const Pieces *p, int64_t c, int vector);  // padded index of channel c
 int     element_bytes(Element e);
+Pieces  pieces_one(int64_t channels);               // all channels together
 Layout  layout_compact(Layout l);                   // without halo, in nobody else's memory
 int64_t layout_pixel(const Layout *l, Shape s);     // NHWC: channels of a pixel, padded
 int64_t layout_item(const Layout *l, Shape s);      // elements of one image, halo and padding in
