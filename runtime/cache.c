@@ -3,6 +3,7 @@
 // what was made has its hash; so neither a collision nor half a file is ever loaded. Both come in by
 // rename, KEY.c last.
 #include "runtime/cache.h"
+#include "runtime/durable.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -168,14 +169,10 @@ bool cache_find(const Cache *c, CacheKind kind, const char *key, const char *con
 static bool write_entry(const char *path, const char *head, const char *content)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (!f) {
-        if (fd >= 0)
-            close(fd);
+    if (fd < 0)
         return false;
-    }
-    bool good = fputs(head, f) >= 0 && fputs(content, f) >= 0;
-    return !fclose(f) && good;
+    bool good = durable_bytes(fd, head, strlen(head)) && durable_bytes(fd, content, strlen(content));
+    return !close(fd) && good;
 }
 
 typedef struct { char name[CACHE_KEY]; CacheKind kind; time_t used; long long bytes; } Entry;
@@ -277,18 +274,6 @@ bool cache_store(const Cache *c, CacheKind kind, const char *key, const char *co
     return true;
 }
 
-static bool write_bytes(int fd, const char *bytes, size_t size)
-{
-    while (size) {
-        ssize_t n = write(fd, bytes, size);
-        if (n < 0 && errno != EINTR)
-            return false;
-        bytes += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
 bool cache_write(const Cache *c, CacheKind kind, const char *key, const char *content,
                  const void *bytes, size_t size)
 {
@@ -297,7 +282,7 @@ bool cache_write(const Cache *c, CacheKind kind, const char *key, const char *co
     int fd = c->is_usable ? mkostemp(from, O_CLOEXEC) : -1;
     if (fd < 0)
         return false;
-    bool good = write_bytes(fd, bytes, size);
+    bool good = durable_bytes(fd, bytes, size);
     good = !close(fd) && good;
     if (good && cache_store(c, kind, key, content, from, made))
         return true;
