@@ -1,16 +1,11 @@
-// Safetensors, written safely and read with suspicion.
+// A session's parameters and where its run is, to one file and back.
 #include "runtime/train/checkpoint.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "runtime/durable.h"
 #include <inttypes.h>
 #include <jansson.h>
-#include <libgen.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { MOST_HEADER = 16 << 20 };       // bytes; a larger header is an attack or an accident
 
 static bool fail(char *err, const char *path, const char *what)
 {
@@ -44,8 +39,10 @@ static json_t *metadata(const CheckpointState *c, const char *net)
     snprintf(step, sizeof step, "%" PRId64, c->step);
     snprintf(seed, sizeof seed, "%" PRIu64, c->seed);
     snprintf(plan, sizeof plan, "%016" PRIx64 "%016" PRIx64, c->plan_hash[0], c->plan_hash[1]);
-    json_t *all = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "format", "cleave 1", "net", net, "epoch",
-                            epoch, "step", step, "seed", seed, "plan", plan);
+    static const char zeros[] = "00000000" "00000000" "00000000" "00000000";     // safetensors_seal's
+    json_t *all = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "format", SAFETENSORS_FORMAT, "hash",
+                            zeros, "data", zeros, "net", net, "epoch", epoch, "step", step, "seed", seed,
+                            "plan", plan);
     if (all && c->memory)
         json_object_set_new(all, "memory", json_string(c->memory));
     if (all && c->class_count) {
@@ -60,7 +57,8 @@ static json_t *metadata(const CheckpointState *c, const char *net)
     return all;
 }
 
-static char *make_header(const Program *p, const CheckpointState *c)
+// *size: bytes of all tensors.
+static char *make_header(const Program *p, const CheckpointState *c, size_t *size)
 {
     json_t *root = json_object();
     int64_t at = 0;
@@ -73,8 +71,11 @@ static char *make_header(const Program *p, const CheckpointState *c)
         json_object_set_new(root, name, describe(param->shape, param->is_bias, at, bytes));
         at += bytes;
     }
-    if (c->mean)
+    if (c->mean) {
         json_object_set_new(root, "data.mean", describe_mean(c->mean_shape, at));
+        at += 4 * shape_item(c->mean_shape);
+    }
+    *size = (size_t)at;
     char *text = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     return text;
@@ -82,173 +83,128 @@ static char *make_header(const Program *p, const CheckpointState *c)
 
 // --- writing ---------------------------------------------------------------------------------------
 
-static bool write_tensors(Session *s, FILE *out, char *err)
+static bool all_finite(const float *x, int64_t count)
 {
-    const Program *p = session_program(s);
-    for (int i = 0; i < 2 * p->param_count; i++) {
-        size_t count = (size_t)shape_count(p->params[i / 2].shape);
-        float *dense = malloc(count * sizeof *dense);
-        bool fine = dense && (i % 2 ? session_read_velocity(s, i / 2, dense, err)
-                                    : session_read_param(s, i / 2, dense, err)) &&
-                    fwrite(dense, sizeof *dense, count, out) == count;
-        free(dense);
-        if (!fine)
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(x[i]))
             return false;
-    }
     return true;
 }
 
-static bool write_file(Session *s, FILE *out, const CheckpointState *state, char *err)
+static bool copy_tensors(Session *s, char *to, const CheckpointState *state, int *bad, char *err)
 {
-    char *header = make_header(session_program(s), state);
-    if (!header)
-        return false;
-    size_t length = strlen(header), padded = (length + 7) / 8 * 8;
-    unsigned char size[8];
-    for (int i = 0; i < 8; i++)
-        size[i] = (unsigned char)(padded >> 8 * i);
-    bool fine = fwrite(size, 1, 8, out) == 8 && fwrite(header, 1, length, out) == length &&
-                fwrite("       ", 1, padded - length, out) == padded - length;
-    free(header);
-    size_t mean = state->mean ? (size_t)shape_item(state->mean_shape) : 0;
-    return fine && write_tensors(s, out, err) &&
-           (!mean || fwrite(state->mean, sizeof *state->mean, mean, out) == mean) &&
-           fflush(out) == 0 && fsync(fileno(out)) == 0;
+    const Program *p = session_program(s);
+    *bad = -1;
+    for (int i = 0; i < 2 * p->param_count; i++) {
+        int64_t count = shape_count(p->params[i / 2].shape);
+        float *dense = (float *)(void *)to;
+        if (!(i % 2 ? session_read_velocity(s, i / 2, dense, err) : session_read_param(s, i / 2, dense, err)))
+            return false;
+        if (i % 2 == 0 && *bad < 0 && !all_finite(dense, count))
+            *bad = i / 2;
+        to += 4 * count;
+    }
+    if (state->mean)
+        memcpy(to, state->mean, 4 * (size_t)shape_item(state->mean_shape));
+    return true;
 }
 
-static bool sync_folder(const char *path)
+bool checkpoint_snapshot(Session *s, const CheckpointState *state, CheckpointImage *image, int *bad,
+                         char err[CHECKPOINT_ERROR])
 {
-    char copy[4096];
-    snprintf(copy, sizeof copy, "%s", path);
-    int folder = open(dirname(copy), O_RDONLY | O_DIRECTORY);
-    if (folder < 0)
+    size_t data;
+    *image = (CheckpointImage){ .bytes = NULL };
+    char *header = make_header(session_program(s), state, &data);
+    size_t length = header ? strlen(header) : 0, padded = (length + 7) / 8 * 8;
+    image->size = 8 + padded + data;
+    image->bytes = header ? malloc(image->size) : NULL;
+    if (!image->bytes) {
+        free(header);
+        snprintf(err, CHECKPOINT_ERROR, "no memory for a snapshot of %zu MiB", image->size >> 20);
         return false;
-    bool fine = fsync(folder) == 0;
-    close(folder);
-    return fine;
+    }
+    for (int i = 0; i < 8; i++)
+        image->bytes[i] = (char)(padded >> 8 * i & 0xff);
+    memcpy(image->bytes + 8, header, length);
+    memset(image->bytes + 8 + length, ' ', padded - length);
+    free(header);
+    char *tensors = image->bytes + 8 + padded;
+    if (!copy_tensors(s, tensors, state, bad, err)) {
+        checkpoint_free(image);
+        return false;
+    }
+    safetensors_seal(image->bytes + 8, padded, tensors, data, image->hash);
+    return true;
+}
+
+void checkpoint_free(CheckpointImage *image)
+{
+    free(image->bytes);
+    image->bytes = NULL;
 }
 
 bool checkpoint_save(Session *s, const char *path, const CheckpointState *state,
                      char err[CHECKPOINT_ERROR])
 {
-    char temporary[4096];
-    if (snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid()) >= (int)sizeof temporary)
-        return fail(err, path, "the name is too long");
-    FILE *out = fopen(temporary, "wb");
-    if (!out)
-        return fail(err, path, strerror(errno));
-    err[0] = 0;
-    bool written = write_file(s, out, state, err);
-    int why = errno;
-    if (fclose(out) != 0)
-        written = false;
-    if (!written || rename(temporary, path) != 0) {
-        unlink(temporary);
-        return err[0] ? false : fail(err, path, strerror(written ? errno : why));
-    }
-    return sync_folder(path) || fail(err, path, strerror(errno));
+    CheckpointImage image;
+    int bad;
+    bool fine = checkpoint_snapshot(s, state, &image, &bad, err) &&
+                durable_write(path, image.bytes, image.size, err);
+    checkpoint_free(&image);
+    return fine;
 }
 
 // --- reading -----------------------------------------------------------------------------------------
 
 typedef struct {
-    const char *path;
-    FILE       *in;
-    json_t     *header;
-    int64_t     start, bytes;          // of the tensors' data in the file
-    char       *err;
+    const char  *path;
+    Safetensors *f;
+    char        *err;
 } Reader;
 
-// Every tensor of the header lies in the file, those too that nobody asks for.
-static bool is_whole(const Reader *r)
-{
-    const char *name;
-    json_t *tensor;
-    int64_t end = 0;
-    json_object_foreach(r->header, name, tensor) {
-        int64_t to = json_integer_value(json_array_get(json_object_get(tensor, "data_offsets"), 1));
-        end = to > end ? to : end;
-    }
-    return end <= r->bytes || fail(r->err, r->path, "its end is missing: it is shorter than its header says");
-}
-
-static bool read_header(Reader *r)
-{
-    unsigned char size[8];
-    struct stat info;
-    uint64_t length = 0;
-    if (fstat(fileno(r->in), &info) != 0 || fread(size, 1, 8, r->in) != 8)
-        return fail(r->err, r->path, "this is no safetensors file: it is too short");
-    for (int i = 0; i < 8; i++)
-        length |= (uint64_t)size[i] << 8 * i;
-    if (length < 2 || length > MOST_HEADER || (int64_t)length > (int64_t)info.st_size - 8)
-        return fail(r->err, r->path, "this is no safetensors file: its header has an impossible length");
-    char *text = malloc((size_t)length);
-    json_error_t why;
-    if (text && fread(text, 1, (size_t)length, r->in) == length)
-        r->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &why);
-    free(text);
-    r->start = 8 + (int64_t)length;
-    r->bytes = (int64_t)info.st_size - r->start;
-    if (!json_is_object(r->header))
-        return fail(r->err, r->path, "its header is no JSON object");
-    return is_whole(r);
-}
-
-static bool shape_fits(const json_t *shape, const ProgramParam *p)
+static bool shape_fits(const SafeTensor *t, const ProgramParam *p)
 {
     int64_t want[] = { p->shape.n, p->shape.c, p->shape.h, p->shape.w };
-    size_t rank = json_array_size(shape), at = p->is_bias ? 1 : 0;
-    size_t wanted = p->is_bias ? 1 : p->shape.h * p->shape.w == 1 && rank == 2 ? 2 : 4;
-    if (!json_is_array(shape) || rank != wanted)
+    int at = p->is_bias ? 1 : 0;
+    int wanted = p->is_bias ? 1 : p->shape.h * p->shape.w == 1 && t->rank == 2 ? 2 : 4;
+    if (t->rank != wanted)
         return false;
-    for (size_t i = 0; i < rank; i++)
-        if (json_integer_value(json_array_get(shape, i)) != want[at + i])
+    for (int i = 0; i < t->rank; i++)
+        if (t->shape[i] != want[at + i])
             return false;
     return true;
 }
 
-// Where a tensor's floats start in the file; -1 with err filled.
-static int64_t find_tensor(Reader *r, const char *name, const ProgramParam *p)
+static const SafeTensor *find_tensor(const Reader *r, const char *name, const ProgramParam *p)
 {
-    const json_t *t = json_object_get(r->header, name);
     char what[160];
+    const SafeTensor *t = safetensors_find(r->f, name);
+    if (t && !strcmp(t->type, "F32") && shape_fits(t, p))
+        return t;
     snprintf(what, sizeof what, "%.60s is missing, or not of the net's shape and type", name);
-    const json_t *offsets = json_object_get(t, "data_offsets"), *type = json_object_get(t, "dtype");
-    int64_t from = json_integer_value(json_array_get(offsets, 0));
-    int64_t to = json_integer_value(json_array_get(offsets, 1));
-    bool fits = json_is_object(t) && json_is_string(type) && !strcmp(json_string_value(type), "F32") &&
-                shape_fits(json_object_get(t, "shape"), p) && from >= 0 && to <= r->bytes &&
-                to - from == 4 * shape_count(p->shape);
-    if (fits)
-        return r->start + from;
     fail(r->err, r->path, what);
-    return -1;
-}
-
-static const char *meta_text(const Reader *r, const char *key)
-{
-    return json_string_value(json_object_get(json_object_get(r->header, "__metadata__"), key));
+    return NULL;
 }
 
 static uint64_t meta_number(const Reader *r, const char *key)
 {
-    const char *text = meta_text(r, key);
+    const char *text = safetensors_meta(r->f, key);
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
-static bool read_state(Reader *r, const Program *p, CheckpointState *c)
+static bool read_state(const Reader *r, const Program *p, CheckpointState *c)
 {
     char plan[40];
     snprintf(plan, sizeof plan, "%016" PRIx64 "%016" PRIx64, p->plan_hash[0], p->plan_hash[1]);
-    const char *text = meta_text(r, "plan");
+    const char *text = safetensors_meta(r->f, "plan"), *hash = safetensors_meta(r->f, "data");
     if (!text || strcmp(text, plan))
         return fail(r->err, r->path, "it was made by another plan (another net, batch or machine): a resumed "
                     "run would not give the same numbers");
     *c = (CheckpointState){ (int64_t)meta_number(r, "epoch"), (int64_t)meta_number(r, "step"),
                             meta_number(r, "seed"), { p->plan_hash[0], p->plan_hash[1] },
                             .memory = NULL };
-    const char *memory = meta_text(r, "memory");
+    snprintf(c->hash, sizeof c->hash, "%s", hash ? hash : "");
+    const char *memory = safetensors_meta(r->f, "memory");
     if (!memory)
         return true;
     c->memory = strdup(memory);
@@ -256,7 +212,7 @@ static bool read_state(Reader *r, const Program *p, CheckpointState *c)
 }
 
 // Two rounds: the first only looks whether everything is there.
-static bool read_tensors(Reader *r, Session *s, bool velocities, bool write)
+static bool read_tensors(const Reader *r, Session *s, bool velocities, bool write)
 {
     const Program *p = session_program(s);
     for (int i = 0; i < 2 * p->param_count; i++) {
@@ -265,62 +221,58 @@ static bool read_tensors(Reader *r, Session *s, bool velocities, bool write)
         if (i % 2 && !velocities)
             continue;
         snprintf(name, sizeof name, "%s%s", param->name, i % 2 ? ".velocity" : "");
-        int64_t at = find_tensor(r, name, param);
-        if (at < 0)
+        const SafeTensor *t = find_tensor(r, name, param);
+        if (!t)
             return false;
-        size_t count = (size_t)shape_count(param->shape);
-        float *dense = write ? malloc(count * sizeof *dense) : NULL;
-        bool fine = !write || (dense && fseeko(r->in, (off_t)at, SEEK_SET) == 0 &&
-                               fread(dense, sizeof *dense, count, r->in) == count &&
-                               (i % 2 ? session_write_velocity(s, i / 2, dense, r->err)
-                                      : session_write_param(s, i / 2, dense, r->err)));
+        if (!write)
+            continue;
+        float *dense = malloc((size_t)t->bytes + 1);
+        bool fine = dense ? safetensors_read(r->f, t, dense, r->err) &&
+                            (i % 2 ? session_write_velocity(s, i / 2, dense, r->err)
+                                   : session_write_param(s, i / 2, dense, r->err))
+                          : fail(r->err, r->path, "out of memory");
         free(dense);
         if (!fine)
-            return fail(r->err, r->path, "it cannot be read to its end");
+            return false;
     }
     return true;
 }
 
 bool checkpoint_load(Session *s, const char *path, CheckpointState *state, char err[CHECKPOINT_ERROR])
 {
-    Reader r = { .path = path, .in = fopen(path, "rb"), .err = err };
-    if (!r.in)
-        return fail(err, path, strerror(errno));
+    Reader r = { path, safetensors_open(path, err), err };
     bool resume = state != NULL;
     if (state)
         state->memory = NULL;
-    bool fine = read_header(&r) && (!resume || read_state(&r, session_program(s), state)) &&
-                read_tensors(&r, s, resume, false) && read_tensors(&r, s, resume, true);
+    if (!r.f)
+        return false;
+    bool fine = (!resume || read_state(&r, session_program(s), state)) &&
+                read_tensors(&r, s, resume, false) && safetensors_check(r.f, err) &&
+                read_tensors(&r, s, resume, true);
     if (!fine && state) {
         free(state->memory);
         state->memory = NULL;
     }
-    json_decref(r.header);
-    fclose(r.in);
+    safetensors_close(r.f);
     return fine;
 }
 
 // --- what belongs to the data -----------------------------------------------------------------------
 
-static bool read_mean(Reader *r, CheckpointData *d)
+static bool read_mean(const Reader *r, CheckpointData *d)
 {
-    const json_t *t = json_object_get(r->header, "data.mean"), *offsets = json_object_get(t, "data_offsets");
+    const SafeTensor *t = safetensors_find(r->f, "data.mean");
     if (!t)
         return true;
-    int64_t from = json_integer_value(json_array_get(offsets, 0));
-    int64_t to = json_integer_value(json_array_get(offsets, 1));
-    if (from < 0 || to <= from || to > r->bytes || (to - from) % 4)
-        return fail(r->err, r->path, "data.mean lies outside of the file");
-    d->mean_count = (to - from) / 4;
-    d->mean = malloc((size_t)(to - from));
-    bool fine = d->mean && fseeko(r->in, (off_t)(r->start + from), SEEK_SET) == 0 &&
-                fread(d->mean, 4, (size_t)d->mean_count, r->in) == (size_t)d->mean_count;
-    return fine || fail(r->err, r->path, "data.mean cannot be read");
+    d->mean_count = t->count;
+    d->mean = t->count > 0 ? malloc((size_t)t->count * sizeof *d->mean) : NULL;
+    return (d->mean && safetensors_read(r->f, t, d->mean, r->err)) ||
+           fail(r->err, r->path, "data.mean cannot be read");
 }
 
-static bool read_names(Reader *r, CheckpointData *d)
+static bool read_names(const Reader *r, CheckpointData *d)
 {
-    const char *text = meta_text(r, "classes");
+    const char *text = safetensors_meta(r->f, "classes");
     json_t *names = text ? json_loads(text, 0, NULL) : NULL;
     size_t count = json_array_size(names);
     bool fine = !text || json_is_array(names);
@@ -337,12 +289,11 @@ static bool read_names(Reader *r, CheckpointData *d)
 bool checkpoint_data(const char *path, CheckpointData *d, char err[CHECKPOINT_ERROR])
 {
     *d = (CheckpointData){ 0 };
-    Reader r = { .path = path, .in = fopen(path, "rb"), .err = err };
-    if (!r.in)
-        return fail(err, path, strerror(errno));
-    bool fine = read_header(&r) && read_mean(&r, d) && read_names(&r, d);
-    json_decref(r.header);
-    fclose(r.in);
+    Reader r = { path, safetensors_open(path, err), err };
+    if (!r.f)
+        return false;
+    bool fine = read_mean(&r, d) && read_names(&r, d);
+    safetensors_close(r.f);
     return fine;
 }
 
