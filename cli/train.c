@@ -6,15 +6,40 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, save_signal;
 
 static void on_signal(int number)
 {
     if (stop_signal)                              // the second one does not wait
         _exit(128 + number);
     stop_signal = number;
+}
+
+static void on_save_signal(int number)
+{
+    save_signal = number;
+}
+
+// A terminal that goes away (SIGHUP) or a pipe whose reader does must not end a run of days, from its
+// beginning on.
+static void catch_early_signals(void)
+{
+    struct sigaction save = { .sa_handler = on_save_signal, .sa_flags = SA_RESTART };
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    sigaction(SIGHUP, &save, NULL);
+    sigaction(SIGUSR1, &save, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+// Before there is anything to save these end the program at once.
+static void catch_signals(void)
+{
+    struct sigaction stop = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
 }
 
 typedef struct {
@@ -66,6 +91,9 @@ static void told(void *context, const TrainReport *r)
     case TRAIN_SAVED:
         printf("saved %s", r->text);
         break;
+    case TRAIN_RESUMED:
+        printf("goes on from %s, step %lld", r->text, (long long)r->step);
+        break;
     case TRAIN_WARNED:
         fprintf(stderr, "cleave: warning: %s\n", r->text);
         return;
@@ -116,7 +144,7 @@ static TrainOptions train_options(TrainVerb *v, const Data *data)
     return (TrainOptions){ .data = data, .epochs = v->epochs, .steps = v->steps, .out = v->out,
                            .resume = v->resume, .loader_threads = 2,
                            .skip_bad = v->bad && !strcmp(v->bad, "skip"), .stop = &stop_signal,
-                           .tell = told, .context = v };
+                           .save = &save_signal, .tell = told, .context = v };
 }
 
 // --- train ---------------------------------------------------------------------------------------------
@@ -140,7 +168,8 @@ static int end_of(TrainEnd end, const char *err, const TrainVerb *v)
         return 128 + stop_signal;
     if (end != TRAIN_DONE)
         fprintf(stderr, "cleave: %s\n", err);
-    return end == TRAIN_DONE ? EXIT_OK : end == TRAIN_NUMERICAL ? EXIT_NUMERICAL : EXIT_RUN;
+    return end == TRAIN_DONE ? EXIT_OK : end == TRAIN_NUMERICAL ? EXIT_NUMERICAL
+           : end == TRAIN_REFUSED ? EXIT_INPUT : EXIT_RUN;
 }
 
 static int train_with(Compilation *c, TrainVerb *v)
@@ -152,18 +181,22 @@ static int train_with(Compilation *c, TrainVerb *v)
         return EXIT_MACHINE;
     int code = EXIT_INPUT;
     if (open_data(c, v, NULL, &data)) {
-        struct sigaction action = { .sa_handler = on_signal };
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+        catch_signals();
         TrainOptions o = train_options(v, &data);
         run_tell_ways(s);
         TrainEnd end = train_run(s, &o, err);
-        if (end != TRAIN_FAILED)
+        if (end != TRAIN_FAILED && end != TRAIN_REFUSED)
             print_memory(c->program);
         code = end_of(end, err, v);
     }
     data_close(&data);
     return run_close(s, &v->run, code);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return path && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 static int check_recipe(Compilation *c, TrainVerb *v)
@@ -182,6 +215,8 @@ static int check_recipe(Compilation *c, TrainVerb *v)
     v->recipe = &c->recipe.train;
     if (v->run.seed < 0)
         v->run.seed = (int64_t)v->recipe->seed;
+    if (!v->out && is_folder(v->resume))
+        v->out = v->resume;
     return !v->out || run_make_folder(v->out) ? EXIT_OK : EXIT_RUN;
 }
 
@@ -196,8 +231,10 @@ int verb_train(int argc, char **argv)
     Option options[] = {
         RUN_OPTIONS(v.run), WITH_FILE_SEED(&v.run.seed), WITH_STEPS(&v.steps),
         { "epochs", OPTION_NUMBER, &v.epochs, "N", "stop after so many epochs", "the file's" },
-        { "out", OPTION_TEXT, &v.out, "FOLDER", "where checkpoints and run.jsonl go", "the working folder" },
-        { "resume", OPTION_TEXT, &v.resume, "FILE", "go on from this checkpoint, bit for bit", "start anew" },
+        { "out", OPTION_TEXT, &v.out, "FOLDER", "where checkpoints and run.jsonl go",
+          "--resume's, else the working folder" },
+        { "resume", OPTION_TEXT, &v.resume, "WHAT", "go on, bit for bit: a checkpoint, or a folder's newest",
+          "start anew" },
         { "bad", OPTION_TEXT, &v.bad, "WHAT", "a damaged image: stop or skip", "stop" },
     };
     Usage usage = { .verb = "train", .operands = "FILE.net", .least = 1, .most = 1,
@@ -212,6 +249,7 @@ int verb_train(int argc, char **argv)
         return EXIT_USAGE;
     }
     static Compilation c;
+    catch_early_signals();
     v.run.path = argv[first];
     code = run_compile(&c, &v.run, 1 << GRAPH_TRAIN | 1 << GRAPH_TEST);
     if (code == EXIT_OK)

@@ -52,9 +52,11 @@ bool lock_take(RunLock *l, const char *folder, char err[LOCK_ERROR])
             break;
         close(l->file);
     } while (true);
-    if (ftruncate(l->file, 0) != 0 || dprintf(l->file, "process %ld\n", (long)getpid()) < 0)
-        return fail(l, err, strerror(errno));
-    return true;
+    if (ftruncate(l->file, 0) == 0 && dprintf(l->file, "process %ld\n", (long)getpid()) > 0)
+        return true;
+    int why = errno;
+    unlink(l->path);
+    return fail(l, err, strerror(why));
 }
 
 void lock_release(RunLock *l)

@@ -1,64 +1,105 @@
-// The run's log, appended and flushed line by line.
+// The run's log, appended line by line.
 #include "runtime/train/log.h"
+#include "runtime/durable.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct Log { FILE *out; };
+struct Log {
+    int   file;
+    off_t end;                             // of the last whole line
+    bool  is_torn;                         // part of another one stands behind it
+    int   lost;                            // lines
+    char  why[TRAIN_ERROR];
+};
 
+// Nothing stands behind half a line.
+static bool cut_torn(Log *l)
+{
+    l->is_torn = l->is_torn && ftruncate(l->file, l->end) != 0;
+    return !l->is_torn;
+}
+
+// In one piece: whoever reads along, or comes after a kill, finds no half line.
 static void write_line(Log *l, json_t *line)
 {
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
-    if (text)
-        fprintf(l->out, "%s\n", text);
-    fflush(l->out);
-    free(text);
+    size_t length = text ? strlen(text) : 0;
     json_decref(line);
+    if (text)
+        text[length] = '\n';
+    errno = ENOMEM;
+    bool fine = text && cut_torn(l) && durable_bytes(l->file, text, length + 1);
+    free(text);
+    if (fine) {
+        l->end += (off_t)length + 1;
+        return;
+    }
+    l->lost++;
+    snprintf(l->why, sizeof l->why, "run.jsonl: %s", strerror(errno));
+    l->is_torn = true;
+    cut_torn(l);
 }
 
-// Cuts the log behind the last line that is not of a later step.
-static void cut_behind(FILE *f, int64_t step)
+// Where the last line ends that is not of a later step.
+static off_t find_end(FILE *in, int64_t step)
 {
     char *line = NULL;
     size_t size = 0;
     off_t keep = 0;
-    while (getline(&line, &size, f) > 0) {
+    while (getline(&line, &size, in) > 0) {
         json_t *o = json_loads(line, 0, NULL);
         const json_t *at = json_object_get(o, "step");
         bool later = !o || (at && json_integer_value(at) > step);
         json_decref(o);
         if (later)
             break;
-        keep = ftello(f);
+        keep = ftello(in);
     }
     free(line);
-    if (ftruncate(fileno(f), keep) == 0)
-        fseeko(f, 0, SEEK_END);
+    return keep;
 }
 
-Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed)
+static off_t end_of_log(const char *path, int64_t step)
+{
+    FILE *in = step >= 0 ? fopen(path, "re") : NULL;
+    off_t end = in ? find_end(in, step) : 0;
+    if (in)
+        fclose(in);
+    return end;
+}
+
+static Log *fail(Log *l, const char *path, char *err)
+{
+    snprintf(err, TRAIN_ERROR, "%.300s: %.100s", path, strerror(errno));
+    log_close(l);
+    return NULL;
+}
+
+Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed, const char *from,
+              char err[TRAIN_ERROR])
 {
     char path[4096], plan[40];
     snprintf(path, sizeof path, "%s%srun.jsonl", folder ? folder : "", folder ? "/" : "");
-    FILE *out = step >= 0 ? fopen(path, "r+") : NULL;
-    if (out)
-        cut_behind(out, step);
-    else
-        out = fopen(path, "w");
-    Log *l = out ? malloc(sizeof *l) : NULL;
-    if (!l) {
-        if (out)
-            fclose(out);
-        return NULL;
-    }
-    l->out = out;
+    Log *l = calloc(1, sizeof *l);
+    if (!l)
+        return fail(l, path, err);
+    l->end = end_of_log(path, step);
+    while ((l->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0 && errno == EINTR)
+        ;
+    if (l->file < 0 || ftruncate(l->file, l->end) != 0)
+        return fail(l, path, err);
     snprintf(plan, sizeof plan, "%016llx%016llx", (unsigned long long)p->plan_hash[0],
              (unsigned long long)p->plan_hash[1]);
-    const char *event = step >= 0 ? "resume" : "start";
-    write_line(l, json_pack("{s:i, s:s, s:s, s:s, s:I, s:I}", "schema", 1, "event", event, "net", p->net,
-                            "plan", plan, "seed", (json_int_t)seed, "step",
-                            (json_int_t)(step > 0 ? step : 0)));
+    json_t *line = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I}", "schema", 1, "event",
+                             step >= 0 ? "resume" : "start", "net", p->net, "plan", plan, "seed",
+                             (json_int_t)seed, "step", (json_int_t)(step > 0 ? step : 0));
+    if (line && *from)
+        json_object_set_new(line, "hash", json_string(from));
+    write_line(l, line);
     return l;
 }
 
@@ -73,25 +114,39 @@ void log_result(Log *l, const char *event, const TrainRecipe *t, const TrainRepo
     write_line(l, o);
 }
 
-void log_save(Log *l, const char *path, int64_t epoch, int64_t step)
+void log_save(Log *l, const char *path, const char *hash, int64_t epoch, int64_t step)
 {
     if (l)
-        write_line(l, json_pack("{s:s, s:I, s:I, s:s}", "event", "save", "epoch", (json_int_t)epoch, "step",
-                                (json_int_t)step, "path", path));
+        write_line(l, json_pack("{s:s, s:I, s:I, s:s, s:s}", "event", "save", "epoch", (json_int_t)epoch,
+                                "step", (json_int_t)step, "path", path, "hash", hash));
+}
+
+void log_warning(Log *l, const char *text, int64_t epoch, int64_t step)
+{
+    if (l)
+        write_line(l, json_pack("{s:s, s:I, s:I, s:s}", "event", "warning", "epoch", (json_int_t)epoch,
+                                "step", (json_int_t)step, "text", text));
 }
 
 void log_end(Log *l, TrainEnd end, int64_t epoch, int64_t step)
 {
-    static const char *const ends[] = { "done", "stopped", "failed", "numerical", "unsaved" };
+    static const char *const ends[] = { "done", "stopped", "failed", "numerical", "unsaved", "refused" };
     if (l)
         write_line(l, json_pack("{s:s, s:s, s:I, s:I}", "event", "end", "how", ends[end], "epoch",
                                 (json_int_t)epoch, "step", (json_int_t)step));
+}
+
+int log_lost(const Log *l, const char **why)
+{
+    *why = l ? l->why : "";
+    return l ? l->lost : 0;
 }
 
 void log_close(Log *l)
 {
     if (!l)
         return;
-    fclose(l->out);
+    if (l->file >= 0)
+        close(l->file);
     free(l);
 }

@@ -5,11 +5,17 @@
 
 typedef struct Log Log;
 
-// Opens folder/run.jsonl for a new run (step -1), or to go on behind `step`: lines of later steps
-// are cut. NULL when it cannot be written; all functions take NULL and then do nothing.
-Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed);
+// Opens folder/run.jsonl for a new run (step -1), or to go on behind `step`: lines of later steps are cut.
+// `from`: the hash of the checkpoint that it goes on from. NULL with the reason in err when it cannot be
+// written.
+Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed, const char *from,
+              char err[TRAIN_ERROR]);
+// A line is in the log as a whole or not at all; what cannot be written is counted. NULL is allowed.
 void log_result(Log *l, const char *event, const TrainRecipe *t, const TrainReport *r, int64_t step);
-void log_save(Log *l, const char *path, int64_t epoch, int64_t step);
+void log_save(Log *l, const char *path, const char *hash, int64_t epoch, int64_t step);
+void log_warning(Log *l, const char *text, int64_t epoch, int64_t step);
 void log_end(Log *l, TrainEnd end, int64_t epoch, int64_t step);
+// Lines lost, and why the last one was ("": none).
+int  log_lost(const Log *l, const char **why);
 void log_close(Log *l);
 #endif

@@ -1,37 +1,14 @@
 // Epochs, steps and events of a run.
-#include "runtime/train/train.h"
 #include "base/clock.h"
 #include "runtime/data/loader.h"
-#include "runtime/rates.h"
-#include "runtime/train/checkpoint.h"
 #include "runtime/train/diagnose.h"
+#include "runtime/durable.h"
 #include "runtime/train/lock.h"
-#include "runtime/train/log.h"
-#include "runtime/train/memory.h"
 #include "runtime/train/result.h"
+#include "runtime/train/run.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-    Session            *s;
-    const Program      *p;
-    const TrainRecipe  *recipe;
-    const TrainOptions *o;
-    char               *err;
-    int                 sequence;
-    Rates               rates;
-    ParamRates         *param_rates;
-    Log                *log;
-    int64_t             epoch, step;   // finished
-    int64_t             steps;         // of the whole run; 0: until something stops it
-    int64_t             saved;         // step of the last checkpoint of this run; -1: none
-    int64_t             unsaved;       // checkpoints that could not be written
-    char                why_unsaved[TRAIN_ERROR];       // the last of them
-    Memory              memory;
-    bool                stopping;
-    TrainEnd            fault;         // what a function that returns false ends the run with
-} Run;
 
 // --- variables of expressions -------------------------------------------------------------------
 
@@ -74,10 +51,17 @@ static void fill_report(const Run *r, const SessionResult *sum, TrainReport *rep
     result_means(sum, r->recipe, report);
 }
 
-static void tell(const Run *r, const TrainReport *report)
+void run_tell(const Run *r, const TrainReport *report)
 {
     if (r->o->tell)
         r->o->tell(r->o->context, report);
+}
+
+void run_warn(Run *r, const char *text)
+{
+    TrainReport report = { .kind = TRAIN_WARNED, .epoch = r->epoch, .text = text };
+    log_warning(r->log, text, r->epoch, r->step);
+    run_tell(r, &report);
 }
 
 // What decides which checkpoint is the best: less is better.
@@ -102,90 +86,7 @@ static bool test_now(Run *r)
     memcpy(r->memory.test_metrics, report.metrics, sizeof r->memory.test_metrics);
     r->memory.score = score_of(r, &report);
     log_result(r->log, "test", r->recipe, &report, r->step);
-    tell(r, &report);
-    return true;
-}
-
-// --- saving -------------------------------------------------------------------------------------
-
-static char *path_of(const Run *r, const char *pattern)
-{
-    char *path = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&path, &size);
-    if (!out)
-        return NULL;
-    if (r->o->out)
-        fprintf(out, "%s/", r->o->out);
-    for (const char *c = pattern; *c; ) {
-        if (!strncmp(c, "{epoch}", 7)) {
-            fprintf(out, "%lld", (long long)r->epoch);
-            c += 7;
-        } else if (!strncmp(c, "{step}", 6)) {
-            fprintf(out, "%lld", (long long)r->step);
-            c += 6;
-        } else {
-            fputc(*c++, out);
-        }
-    }
-    fclose(out);
-    return path;
-}
-
-static bool write_checkpoint(Run *r, const char *path)
-{
-    const Data *d = r->o->data;
-    char *memory = memory_text(&r->memory, r->recipe);
-    CheckpointState state = { r->epoch, r->step, session_seed(r->s),
-                              { r->p->plan_hash[0], r->p->plan_hash[1] }, memory, d->mean,
-                              d->mean_shape, (const char *const *)d->class_names, d->class_count };
-    char why[CHECKPOINT_ERROR] = "out of memory";
-    bool fine = path && memory && checkpoint_save(r->s, path, &state, why);
-    free(memory);
-    if (!fine)
-        snprintf(r->why_unsaved, TRAIN_ERROR, "%s", why);
-    return fine;
-}
-
-// A full disk must not cost the run: what was saved before stays, and the next save tries again.
-static void warn_unsaved(Run *r)
-{
-    char text[TRAIN_ERROR + 64];
-    snprintf(text, sizeof text, "no checkpoint was written, the run goes on: %s", r->why_unsaved);
-    TrainReport report = { .kind = TRAIN_WARNED, .epoch = r->epoch, .text = text };
-    r->unsaved++;
-    tell(r, &report);
-}
-
-// `by` is NULL for a checkpoint that no event asked for. False only where the weights are spoilt:
-// they would take the place of good ones.
-static bool save_now(Run *r, const char *pattern, const Action *by)
-{
-    int bad;
-    if (!session_bad_param(r->s, &bad, r->why_unsaved)) {
-        warn_unsaved(r);
-        return true;
-    }
-    if (bad >= 0) {
-        snprintf(r->err, TRAIN_ERROR, "%.80s is not finite after step %lld (epoch %lld); it was not saved",
-                 r->p->params[bad].name, (long long)r->step, (long long)r->epoch);
-        r->fault = TRAIN_NUMERICAL;
-        return false;
-    }
-    char *path = path_of(r, pattern);
-    if (!write_checkpoint(r, path)) {
-        warn_unsaved(r);
-        free(path);
-        return true;
-    }
-    TrainReport report = { .kind = TRAIN_SAVED, .epoch = r->epoch, .text = path };
-    r->saved = r->step;
-    log_save(r->log, path, r->epoch, r->step);
-    tell(r, &report);
-    if (by)
-        memory_keep(&r->memory, by, path);
-    else
-        free(path);
+    run_tell(r, &report);
     return true;
 }
 
@@ -196,7 +97,7 @@ static void print_now(const Run *r)
 {
     TrainReport report = { .kind = TRAIN_PRINTED, .step = r->step };
     fill_report(r, &r->memory.sum, &report);
-    tell(r, &report);
+    run_tell(r, &report);
 }
 
 static bool act(Run *r, const Action *a)
@@ -208,7 +109,7 @@ static bool act(Run *r, const Action *a)
     case ACTION_TEST:
         return test_now(r);
     case ACTION_SAVE:
-        return save_now(r, a->path, a);
+        return run_save(r, a->path, a);
     case ACTION_STOP:
         r->stopping = true;
         return true;
@@ -320,10 +221,8 @@ static bool run_step(Run *r, Loader *loader)
     Batch *b = loader_next(loader, r->err);
     if (!b)
         return false;
-    for (int i = 0; i < b->bad && i < LOADER_BAD; i++) {
-        TrainReport warning = { .kind = TRAIN_WARNED, .text = b->bad_text[i] };
-        tell(r, &warning);
-    }
+    for (int i = 0; i < b->bad && i < LOADER_BAD; i++)
+        run_warn(r, b->bad_text[i]);
     SessionResult one;
     const float *inputs[] = { b->images };
     bool fine = update_rates(r) && session_run(r->s, r->sequence, inputs, b->labels, &one, r->err);
@@ -339,6 +238,15 @@ static bool run_step(Run *r, Loader *loader)
 static bool is_over(const Run *r)
 {
     return r->stopping || (r->o->stop && *r->o->stop) || (r->o->steps && r->step >= r->o->steps);
+}
+
+// By a signal that lets the run go on.
+static bool save_if_asked(Run *r)
+{
+    if (!r->o->save || !*r->o->save)
+        return true;
+    *r->o->save = 0;
+    return run_save(r, "requested.safetensors", NULL);
 }
 
 static bool run_epoch(Run *r, Loader *loader, int64_t steps)
@@ -357,8 +265,8 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps)
         report = (TrainReport){ .kind = TRAIN_STEP, .step = r->step - r->epoch * steps, .steps = steps };
         fill_report(r, &r->memory.sum, &report);
         report.images_per_second = (r->memory.sum.images - before) / (clock_seconds() - start);
-        tell(r, &report);
-        if (!count_periods(r, EVENT_EVERY_STEPS, r->step))
+        run_tell(r, &report);
+        if (!count_periods(r, EVENT_EVERY_STEPS, r->step) || !run_settle(r, false) || !save_if_asked(r))
             return false;
     }
     if (r->step < (r->epoch + 1) * steps) {          // ended within the epoch
@@ -374,7 +282,7 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps)
     if (!r->o->data->has_test)
         r->memory.score = score_of(r, &report);
     log_result(r->log, "epoch", r->recipe, &report, r->step);
-    tell(r, &report);
+    run_tell(r, &report);
     return count_periods(r, EVENT_EVERY_EPOCHS, r->epoch);
 }
 
@@ -384,39 +292,18 @@ static TrainEnd run_epochs(Run *r, Loader *loader, int64_t steps)
     while ((epochs == 0 || r->epoch < epochs) && !is_over(r))
         if (!run_epoch(r, loader, steps))
             return r->fault;
+    if (!run_settle(r, true))
+        return r->fault;
     bool stopped = r->o->stop && *r->o->stop;
     // With a folder to keep them in, no weights are lost.
     bool save = stopped || (r->o->out && r->saved != r->step);
-    if (save && !save_now(r, stopped ? "interrupted.safetensors" : "last.safetensors", NULL))
+    if (save && !(run_save(r, stopped ? "interrupted.safetensors" : "last.safetensors", NULL) &&
+                  run_settle(r, true)))
         return r->fault;
-    if (!r->unsaved)
-        return stopped ? TRAIN_STOPPED : TRAIN_DONE;
-    snprintf(r->err, TRAIN_ERROR, "%lld checkpoint%s could not be written, the last: %.400s",
-             (long long)r->unsaved, r->unsaved > 1 ? "s" : "", r->why_unsaved);
-    return TRAIN_UNSAVED;
+    return stopped ? TRAIN_STOPPED : TRAIN_DONE;
 }
 
 // --- the run ------------------------------------------------------------------------------------
-
-static bool resume(Run *r)
-{
-    CheckpointState state;
-    if (!r->o->resume)
-        return true;
-    if (!checkpoint_load(r->s, r->o->resume, &state, r->err))
-        return false;
-    bool fine = !state.memory || memory_read(&r->memory, r->recipe, state.memory);
-    free(state.memory);
-    if (!fine) {
-        snprintf(r->err, TRAIN_ERROR, "%.300s: its train section was another one", r->o->resume);
-        return false;
-    }
-    r->epoch = state.epoch;
-    r->step = state.step;
-    session_set_step(r->s, (uint64_t)state.step);
-    session_set_seed(r->s, state.seed);
-    return true;
-}
 
 // Batches ahead of the step: few where they are large, so that they never weigh like the net.
 static int batches_ahead(const Feed *f, int batch)
@@ -451,14 +338,39 @@ static bool open_run(Run *r)
         return false;
     }
     rates_open(&r->rates, r->recipe, r->memory.fixed);
-    return resume(r);
+    if (!run_resume(r))
+        return false;
+    r->log = log_open(r->o->out, r->resumed ? r->step : -1, r->p, session_seed(r->s), r->from, r->err);
+    if (!r->log)
+        return false;
+    r->saver = saver_open();
+    if (!r->saver)
+        snprintf(r->err, TRAIN_ERROR, "a thread cannot be started");
+    return r->saver != NULL;
 }
 
 static void close_run(Run *r)
 {
+    saver_close(r->saver);
     memory_close(&r->memory);
     free(r->param_rates);
     log_close(r->log);
+}
+
+// A run that came to its end, but has left less behind than it should.
+static TrainEnd count_lost(Run *r, TrainEnd end)
+{
+    const char *why;
+    int lines = log_lost(r->log, &why);
+    if ((end != TRAIN_DONE && end != TRAIN_STOPPED && end != TRAIN_UNSAVED) || (!r->unsaved && !lines))
+        return end;
+    if (r->unsaved)
+        snprintf(r->err, TRAIN_ERROR, "%lld checkpoint%s could not be written, the last: %.400s",
+                 (long long)r->unsaved, r->unsaved > 1 ? "s" : "", r->why_unsaved);
+    else
+        snprintf(r->err, TRAIN_ERROR, "%d line%s of the log could not be written: %.400s", lines,
+                 lines > 1 ? "s" : "", why);
+    return TRAIN_UNSAVED;
 }
 
 TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
@@ -467,15 +379,19 @@ TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
     Run r = { .s = s, .p = p, .recipe = &p->recipe.train, .o = o, .err = err, .saved = -1,
               .fault = TRAIN_FAILED,
               .sequence = session_find_sequence(s, SEQUENCE_TRAIN, 0) };
-    TrainEnd end = TRAIN_FAILED;
     RunLock lock = { .file = -1 };
     err[0] = 0;
     if (!lock_take(&lock, o->out, err))
         return TRAIN_FAILED;
+    durable_sweep(o->out ? o->out : ".");
+    TrainEnd end = TRAIN_FAILED;
     if (open_run(&r)) {
-        r.log = log_open(o->out, o->resume ? r.step : -1, p, session_seed(s));
         end = run_with_loader(&r);
+        run_settle(&r, true);
+        end = count_lost(&r, end);
         log_end(r.log, end, r.epoch, r.step);
+    } else {
+        end = r.fault;
     }
     close_run(&r);
     lock_release(&lock);

@@ -198,19 +198,41 @@ static int oldest(const Memory *m, const Action *a)
     return -1;
 }
 
-void memory_keep(Memory *m, const Action *a, char *path)
+bool memory_note(Memory *m, const Action *a, const char *path)
 {
-    for (int i = m->file_count - 1; i >= 0; i--)
-        if (!strcmp(m->files[i].path, path))           // written again
-            drop(m, i);
+    char *copy = strdup(path);
+    if (!copy)
+        return false;
+    memory_forget(m, path);                            // written again
     if (m->file_count == MEMORY_FILES)
         drop(m, 0);                                    // forgotten, but not deleted
-    m->files[m->file_count++] = (KeptFile){ path, a, m->score };
-    int count = 0;
+    m->files[m->file_count++] = (KeptFile){ copy, a, m->score };
+    return true;
+}
+
+void memory_forget(Memory *m, const char *path)
+{
+    for (int i = m->file_count - 1; i >= 0; i--)
+        if (!strcmp(m->files[i].path, path))
+            drop(m, i);
+}
+
+static const Action *noted_by(const Memory *m, const char *path)
+{
     for (int i = 0; i < m->file_count; i++)
+        if (!strcmp(m->files[i].path, path))
+            return m->files[i].by;
+    return NULL;
+}
+
+void memory_drop(Memory *m, const char *path)
+{
+    const Action *a = noted_by(m, path);
+    int count = 0;
+    for (int i = 0; a && i < m->file_count; i++)
         count += m->files[i].by == a;
     // The best may be one of the newest: then `keep` files stay, else one more.
-    for (int old; a->keep > 0 && count > a->keep && (old = oldest(m, a)) >= 0; count--) {
+    for (int old; a && a->keep > 0 && count > a->keep && (old = oldest(m, a)) >= 0; count--) {
         int newer = 0;
         for (int i = old + 1; i < m->file_count; i++)
             newer += m->files[i].by == a;

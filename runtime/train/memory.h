@@ -30,7 +30,11 @@ void  memory_close(Memory *m);
 char *memory_text(const Memory *m, const TrainRecipe *t);
 // Takes a text over an open memory. False when it was not made for this recipe.
 bool  memory_read(Memory *m, const TrainRecipe *t, const char *text);
-// Notes a written file (taking `path` over) and deletes the files of the same `save` that it does
-// not keep: all but the newest a->keep and the best. Nothing is deleted where keep is 0.
-void  memory_keep(Memory *m, const Action *a, char *path);
+// Notes a file that a `save` is about to write, so that a checkpoint knows of itself. False: out of memory.
+bool  memory_note(Memory *m, const Action *a, const char *path);
+// It was not written after all.
+void  memory_forget(Memory *m, const char *path);
+// It was: deletes the files of the same `save` that it does not keep, all but the newest a->keep and the
+// best. Nothing is deleted where keep is 0, or where no `save` has noted the path.
+void  memory_drop(Memory *m, const char *path);
 #endif

@@ -8,7 +8,9 @@
 
 enum { TRAIN_ERROR = 512 };
 
-typedef enum { TRAIN_STEP, TRAIN_EPOCH, TRAIN_TESTED, TRAIN_SAVED, TRAIN_PRINTED, TRAIN_WARNED } TrainNews;
+typedef enum {
+    TRAIN_STEP, TRAIN_EPOCH, TRAIN_TESTED, TRAIN_SAVED, TRAIN_PRINTED, TRAIN_WARNED, TRAIN_RESUMED
+} TrainNews;
 
 typedef struct {
     TrainNews   kind;
@@ -18,17 +20,19 @@ typedef struct {
     double      metrics[SESSION_METRICS];      // shares, in order of the recipe's
     double      images_per_second;
     double      waited;                // share of the time that the step waited for data
-    const char *text;                  // TRAIN_SAVED: the path; TRAIN_WARNED: what
+    const char *text;                  // TRAIN_SAVED, TRAIN_RESUMED: the path; TRAIN_WARNED: what
 } TrainReport;
 
 typedef struct {
     const Data *data;
     int64_t     epochs, steps;         // 0: the recipe's epochs; no limit of steps
     const char *out;                   // folder of checkpoints and run.jsonl; NULL: the working folder
-    const char *resume;                // a checkpoint, or NULL
+    const char *resume;                // a checkpoint, or a folder: the newest one in it that can be
+                                       // read, none yet: the run begins; or NULL
     int         loader_threads;
     bool        skip_bad;
-    volatile sig_atomic_t *stop;       // set by a signal: finish the step, save, return
+    volatile sig_atomic_t *stop;       // set by a signal: finish the step, save, return; or NULL
+    volatile sig_atomic_t *save;       // set by a signal: finish the step, save, go on; or NULL
     void      (*tell)(void *context, const TrainReport *r);
     void       *context;
 } TrainOptions;
@@ -38,11 +42,14 @@ typedef enum {
     TRAIN_STOPPED,                     // by *stop
     TRAIN_FAILED,
     TRAIN_NUMERICAL,                   // a loss or a weight is not finite
-    TRAIN_UNSAVED                      // as the first two, but checkpoints are missing
+    TRAIN_UNSAVED,                     // checkpoints or lines of the log are missing; as the first two,
+                                       // or after three checkpoints in a row that could not be written
+    TRAIN_REFUSED                      // what was to be resumed cannot be
 } TrainEnd;
 
 // Trains until the epochs, the steps or an event end it, alone in its folder. All ends but the
-// first two fill err. A checkpoint that cannot be written is told as a warning.
+// first two fill err. Checkpoints are written while the run goes on, from a snapshot; the last one is waited
+// for. One that cannot be written is told as a warning.
 TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR]);
 // One pass over the test set: mean loss and metrics over its images. False with err filled.
 bool     train_test(Session *s, const TrainOptions *o, TrainReport *r, char err[TRAIN_ERROR]);

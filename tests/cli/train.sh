@@ -58,8 +58,32 @@ run 0 test tested.net whole/last.safetensors
 head -c -4 whole/last.safetensors > cut.safetensors
 run 3 test tested.net cut.safetensors
 says "cut.safetensors: its end is missing"
-run 1 train plain.net --resume cut.safetensors
+run 3 train plain.net --resume cut.safetensors
 says "cut.safetensors: its end is missing"
+
+# A folder gives its newest checkpoint that can be read; damaged ones are named. None yet: the run begins.
+sed 's/epochs = 1/epochs = 6/; s/solver/every epoch { save("at{epoch}.safetensors", keep = 2) }  solver/' plain.net > kept.net
+mkdir again
+run 0 train kept.net --out again --resume again --epochs 4
+says "again: there is no checkpoint in it: the run begins"
+[ -s again/at3.safetensors ] && [ -s again/at4.safetensors ] || fail "the newest two are not kept: $(ls again)"
+run 0 train kept.net --resume again --epochs 5
+says "goes on from again/at4.safetensors, step 8"
+printf 'x' | dd of=again/at5.safetensors bs=1 seek=600 conv=notrunc 2>/dev/null
+: > again/stray.safetensors.cleave-tmp-4711                 # of a run that was killed
+run 0 train kept.net --resume again
+says "passed over: again/at5.safetensors: it is damaged"
+says "goes on from again/at4.safetensors, step 8"
+[ ! -e again/stray.safetensors.cleave-tmp-4711 ] || fail "what a killed run has left is still there"
+grep -q '"event":"save","epoch":6,"step":12,"path":"again/at6.safetensors","hash":"[0-9a-f]\{32\}"' again/run.jsonl ||
+    fail "the log does not have the weights' hash"
+for file in again/*.safetensors; do printf 'x' | dd of="$file" bs=1 seek=600 conv=notrunc 2>/dev/null; done
+run 3 train kept.net --resume again
+says "again: no checkpoint in it can be read"
+run 3 train kept.net --resume nowhere.safetensors
+says "nowhere.safetensors: No such file or directory"
+run 3 train tiny.net --resume whole/last.safetensors --seed 9
+says "another"
 
 # Another data section of the file, by its name.
 run 0 train plain.net --data other
