@@ -5,7 +5,7 @@ set -eu
 build="gcc g++ make cmake ninja-build bison flex pkg-config libjansson-dev libxxhash-dev
        libjpeg62-turbo-dev libpng-dev zlib1g-dev libarchive-dev"
 test="libcmocka-dev python3"
-full="clang clang-tidy cppcheck libclang-rt-14-dev python3-torch"
+full="clang clang-tidy cppcheck libclang-rt-14-dev python3-torch strace"
 case ${1:-build} in
     build) packages=$build ;;
     test)  packages="$build $test" ;;
