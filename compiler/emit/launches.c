@@ -3,6 +3,7 @@
 #include "emit/cuda/tiles.h"
 #include "emit/maker.h"
 #include "base/text.h"
+#include "program/order.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -356,6 +357,9 @@ bool make_sequence(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s)
     for (int i = 0; i < g->command_count; i++)
         if (!make_command(m, t, &g->commands[i], s))
             return false;
+    CommandClock *clocks = ARENA_ARRAY(m->arena, CommandClock, s->command_count + 1);
+    order_clocks(s, clocks);
+    order_reduce(s, clocks);
     make_ports(m, g, t, s);
     return true;
 }

@@ -27,6 +27,42 @@ void order_clocks(const Sequence *s, CommandClock *clocks)
     }
 }
 
+// Is a command done when `later` is?
+static bool is_done_by(const Sequence *s, const CommandClock *clocks, int command, int later)
+{
+    int device = s->commands[command].device;
+    return clocks[later].last[device] >= command
+        || (s->commands[later].device == device && later >= command);
+}
+
+static int command_before(const Sequence *s, int command)
+{
+    int i = command - 1;
+    while (i >= 0 && s->commands[i].device != s->commands[command].device)
+        i--;
+    return i;
+}
+
+bool order_implies(const Sequence *s, const CommandClock *clocks, int command, int k)
+{
+    const Command *c = &s->commands[command];
+    int before = command_before(s, command);
+    bool implied = before >= 0 && is_done_by(s, clocks, c->waits[k], before);
+    for (int i = 0; i < c->wait_count; i++)
+        implied |= i != k && is_done_by(s, clocks, c->waits[k], c->waits[i]);
+    return implied;
+}
+
+void order_reduce(Sequence *s, const CommandClock *clocks)
+{
+    for (int i = 0; i < s->command_count; i++) {
+        Command *c = &s->commands[i];
+        for (int k = c->wait_count - 1; k >= 0; k--)
+            if (order_implies(s, clocks, i, k))
+                c->waits[k] = c->waits[--c->wait_count];
+    }
+}
+
 bool order_before(const Sequence *s, const CommandClock *clocks, int a, int b)
 {
     int device = s->commands[a].device;

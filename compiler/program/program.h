@@ -174,8 +174,8 @@ typedef struct {
     CommandKind kind;
     int         device;            // who executes it; a copy: the receiver
     int         first, count;      // launches of the sequence; a copy: index into its copies
-    int        *waits;             // earlier commands of other devices that must be done first
-    int         wait_count;
+    int        *waits;             // earlier commands of other devices that must be done first; none
+    int         wait_count;        // that the device's own order or another of them implies
 } Command;
 
 // Moves one tensor between devices. Both sides are logical tensors of equal shape; what crosses is
@@ -256,9 +256,9 @@ void program_print(const Program *p, FILE *out);
 void program_print_command(const Sequence *s, int command, FILE *out);
 // True if the program can be run: indices in range, tensors inside buffers, buffers inside arenas,
 // live buffers disjoint, guards in place, launches only touch tensors of their device, copies
-// cross devices between equal shapes, waits point backwards, every value is written before it is
-// read, chains hold ITEMS_IMAGES only, copies that are refreshed never lag behind. False with what is
-// wrong in `err`.
+// cross devices between equal shapes, waits point backwards and none implies another, every value is
+// written before it is read, chains hold ITEMS_IMAGES only, copies that are refreshed never lag behind.
+// False with what is wrong in `err`.
 bool program_validate(const Program *p, char err[PROGRAM_ERROR]);
 // A versioned text-and-JSON file (jansson) that program_load reads back to an equal program.
 bool program_save(const Program *p, FILE *out, char err[PROGRAM_ERROR]);

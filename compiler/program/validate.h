@@ -11,6 +11,7 @@ bool validate_fail(char err[PROGRAM_ERROR], const char *fmt, ...)
 int64_t tensor_bytes(const Tensor *t);
 bool role_is_kept(BufferRole role);            // bytes that outlive a sequence: never shared
 // Everything program_validate promises about one sequence and time: values are written before they
-// are read, bytes are shared only at different times, devices wait for one another where they must.
+// are read, bytes are shared only at different times, devices wait for one another where they must and
+// nowhere else.
 bool validate_order(const Program *p, int sequence, Arena *scratch, char err[PROGRAM_ERROR]);
 #endif

@@ -178,6 +178,17 @@ static bool check_copies(Order *o)
     return true;
 }
 
+// What others imply costs an event and hides which waits matter.
+static bool check_waits(const Order *o)
+{
+    for (int i = 0; i < o->s->command_count; i++)
+        for (int k = 0; k < o->s->commands[i].wait_count; k++)
+            if (order_implies(o->s, o->clocks, i, k))
+                return FAIL("command %d waits for command %d, which others of its waits imply", i,
+                            o->s->commands[i].waits[k]);
+    return true;
+}
+
 // What the host reads afterwards must have been written, and must still be there.
 static bool use_result(Order *o, int tensor)
 {
@@ -266,5 +277,5 @@ bool validate_order(const Program *p, int sequence, Arena *scratch, char err[PRO
     o.clocks = ARENA_ARRAY(scratch, CommandClock, o.s->command_count + 1);
     order_clocks(o.s, o.clocks);
     use_inputs(&o);
-    return follow_commands(&o) && check_copies(&o) && use_results(&o) && check_sharing(&o);
+    return check_waits(&o) && follow_commands(&o) && check_copies(&o) && use_results(&o) && check_sharing(&o);
 }

@@ -43,7 +43,6 @@ typedef struct {
 typedef struct {
     CudaLaunch     *launches;
     CudaCopy       *copies;
-    DriverEvent    *done;              // by command; NULL: no other device waits for it
     Guards          guards;
     DriverGraphExec graph;             // of a whole run; NULL: not captured yet
     int64_t         runs;

@@ -1,8 +1,9 @@
-// Runs a sequence. Every logical device has a stream of its commands in order; another device's commands are
-// waited for by events, as Command.waits say. A whole run, from the state that the host wrote to the state
-// that it reads, is captured into a graph the second time and replayed from then on: everything that changes
-// from step to step is read from memory. Rounded copies of parameters are refreshed before a run, where they
-// have to be; the run itself leaves these launches out.
+// Runs a sequence. Every logical device has a stream of its commands in order, which touch its own memory
+// alone: what another device made comes as a message, packed by the other one's stream, so a device waits
+// for messages and for nothing else. Command.waits decide how early they are packed. A whole run, from the
+// state that the host wrote to the state that it reads, is captured into a graph the second time and replayed
+// from then on: everything that changes from step to step is read from memory. Rounded copies of parameters
+// are refreshed before a run, where they have to be; the run itself leaves these launches out.
 #include "runtime/cuda/exec.h"
 #include "runtime/cuda/move.h"
 #include "runtime/cuda/products.h"
@@ -167,20 +168,15 @@ static bool get_state(Device *d, int device, char *err)
 static bool enqueue_command(Device *d, int sequence, int index, char *err)
 {
     const Sequence *s = &d->program->sequences[sequence];
-    const CudaSequence *q = &d->sequences[sequence];
     const Command *c = &s->commands[index];
-    DriverStream stream = d->list[c->device].compute;
+    if (c->kind == COMMAND_COPY)
+        return receive(d, sequence, c->first, err);
     if (!cuda_select(d, c->device, err))
         return false;
-    for (int i = 0; i < c->wait_count; i++)
-        if (!wait_for(d, stream, q->done[c->waits[i]], err))
-            return false;
-    if (c->kind == COMMAND_COPY && !receive(d, sequence, c->first, err))
-        return false;
-    for (int l = c->first; c->kind != COMMAND_COPY && l < c->first + c->count; l++)
+    for (int l = c->first; l < c->first + c->count; l++)
         if (!s->launches[l].refreshes && !enqueue_launch(d, sequence, c->device, l, err))
             return false;
-    return !q->done[index] || record(d, q->done[index], stream, err);
+    return true;
 }
 
 static bool enqueue(Device *d, int sequence, char *err)

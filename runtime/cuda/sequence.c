@@ -1,6 +1,6 @@
-// Readies a sequence: arguments of its launches, messages of its copies, events where a device waits for
-// another. A copy is packed as early as its order allows: behind the last command of the sender that is
-// known to be done when the copy begins.
+// Readies a sequence: arguments of its launches, messages of its copies with the events that say where they
+// are. A copy is packed as early as its order allows: behind the last command of the sender that is known
+// to be done when the copy begins.
 #include "program/order.h"
 #include "runtime/cuda/exec.h"
 #include "runtime/cuda/move.h"
@@ -14,10 +14,10 @@ static bool no_memory(char *err)
     return false;
 }
 
-static bool open_event(Device *d, int device, unsigned flags, DriverEvent *event, char *err)
+static bool open_event(Device *d, int device, DriverEvent *event, char *err)
 {
-    return *event || (cuda_select(d, device, err)
-                      && DRIVER_CALL(&d->gpus.driver, err, cuEventCreate, event, flags));
+    return cuda_select(d, device, err)
+        && DRIVER_CALL(&d->gpus.driver, err, cuEventCreate, event, DRIVER_EVENT_DISABLE_TIMING);
 }
 
 // --- launches -------------------------------------------------------------------------------------
@@ -108,30 +108,22 @@ static bool open_copy(Device *d, const Sequence *s, int index, CudaCopy *c, char
              && !DRIVER_CALL(&d->gpus.driver, err, cuMemHostAlloc, &c->host,
                              (size_t)move_message_bytes(&p->tensors[copy->to]), DRIVER_HOST_PORTABLE))
         return false;
-    return open_event(d, c->from, DRIVER_EVENT_DISABLE_TIMING, &c->packed, err)
-        && open_event(d, c->from, DRIVER_EVENT_DISABLE_TIMING, &c->staged, err)
-        && open_event(d, c->to, DRIVER_EVENT_DISABLE_TIMING, &c->arrived, err);
+    return open_event(d, c->from, &c->packed, err)
+        && (from->gpu == to->gpu || open_event(d, c->from, &c->staged, err))
+        && (!c->host || open_event(d, c->to, &c->arrived, err));
 }
 
-// --- who waits for whom ---------------------------------------------------------------------------
-
-static bool open_order(Device *d, const Sequence *s, CudaSequence *q, char *err)
+static bool find_departures(const Device *d, const Sequence *s, CudaSequence *q, char *err)
 {
     CommandClock *clocks = calloc((size_t)s->command_count + 1, sizeof *clocks);
     if (!clocks)
         return no_memory(err);
     order_clocks(s, clocks);
-    bool good = true;
-    for (int i = 0; i < s->command_count && good; i++) {
-        const Command *c = &s->commands[i];
-        if (c->kind == COMMAND_COPY)
-            q->copies[c->first].after = order_copy_after(d->program, s, clocks, i);
-        for (int k = 0; k < c->wait_count && good; k++)
-            good = open_event(d, s->commands[c->waits[k]].device, DRIVER_EVENT_DISABLE_TIMING,
-                              &q->done[c->waits[k]], err);
-    }
+    for (int i = 0; i < s->command_count; i++)
+        if (s->commands[i].kind == COMMAND_COPY)
+            q->copies[s->commands[i].first].after = order_copy_after(d->program, s, clocks, i);
     free(clocks);
-    return good;
+    return true;
 }
 
 // --- a sequence -----------------------------------------------------------------------------------
@@ -142,13 +134,12 @@ bool cuda_sequence_open(Device *d, int sequence, char *err)
     CudaSequence *q = &d->sequences[sequence];
     q->launches = calloc((size_t)s->launch_count + 1, sizeof *q->launches);
     q->copies = calloc((size_t)s->copy_count + 1, sizeof *q->copies);
-    q->done = calloc((size_t)s->command_count + 1, sizeof *q->done);
-    if (!q->launches || !q->copies || !q->done || !guards_find(d->program, sequence, &q->guards))
+    if (!q->launches || !q->copies || !guards_find(d->program, sequence, &q->guards))
         return no_memory(err);
     for (int i = 0; i < s->copy_count; i++)
         if (!open_copy(d, s, i, &q->copies[i], err))
             return false;
-    return open_launches(d, s, q, err) && open_order(d, s, q, err);
+    return open_launches(d, s, q, err) && find_departures(d, s, q, err);
 }
 
 static void close_event(const Device *d, DriverEvent event)
@@ -174,12 +165,9 @@ void cuda_sequence_close(Device *d, int sequence)
         if (q->copies[i].host)
             d->gpus.driver.cuMemFreeHost(q->copies[i].host);
     }
-    for (int i = 0; i < s->command_count && q->done; i++)
-        close_event(d, q->done[i]);
     if (q->graph)
         d->gpus.driver.cuGraphExecDestroy(q->graph);
     free(q->launches);
     free(q->copies);
-    free(q->done);
     free(q->guards.list);
 }

@@ -126,6 +126,15 @@ static bool go_between(const GpuRun *r, Session *s, int step, const float *const
     return good;
 }
 
+// They fall, so that a step with those of the one before shows.
+static void set_rates(Session *s, ParamRates *rates, int step)
+{
+    const float lr = 0.02f / (float)(1 + step);
+    for (int i = 0; i < session_program(s)->param_count; i++)
+        rates[i] = (ParamRates){ .lr = lr, .momentum = 0.9f, .decay = 0.001f };
+    session_set_rates(s, rates);
+}
+
 static bool run_steps(const GpuRun *r, Session *s, GpuResult *to)
 {
     const Program *p = session_program(s);
@@ -137,18 +146,15 @@ static bool run_steps(const GpuRun *r, Session *s, GpuResult *to)
     float *images = calloc((size_t)count, sizeof *images);
     const float *inputs[] = { images };
     bool good = rates && labels && images;
-    for (int i = 0; good && i < p->param_count; i++)
-        rates[i] = (ParamRates){ .lr = 0.02f, .momentum = 0.9f, .decay = 0.001f };
     for (int i = 0; good && i < sequence->batch; i++)
         labels[i] = i * 7 % 10;
-    if (good)
-        session_set_rates(s, rates);
     int steps = r->steps ? r->steps : GPU_RUN_STEPS;
     for (int step = 0; good && step < steps; step++) {
         const ProgramParam draw = { .name = "images", .fill = FILL_GAUSSIAN,
                                     .fill_value = r->scale > 0 ? (double)r->scale : 1 };
         SessionResult result;
         initial_fill(&draw, (uint64_t)step, 0, count, images);
+        set_rates(s, rates, step);
         good = session_run(s, q, inputs, labels, &result, to->err);
         to->steps += good;
         to->loss[step] = result.loss / sequence->batch;
@@ -184,7 +190,8 @@ static void run_child(const GpuRun *r, GpuResult *to)
 {
     static Compilation c;
     unsigned test = r->tests ? 1 << GRAPH_TEST : 0;
-    CompileOptions o = { .target = r->target, .plan = r->plan, .modes = 1 << GRAPH_TRAIN | test };
+    CompileOptions o = { .target = r->target, .plan = r->plan, .chunks = r->chunks,
+                         .modes = 1 << GRAPH_TRAIN | test };
     set_environment(r);
     if (r->on_call)
         watch_calls();
@@ -198,6 +205,8 @@ static void run_child(const GpuRun *r, GpuResult *to)
             c.program->sequences[i].launches[k].refreshes = false;
     Session *s = session_open(c.program, &r->options, to->err);
     to->opened = s;
+    if (s && r->opened)
+        r->opened(c.program, s);
     bool good = s && run_steps(r, s, to) && hash_params(s, to) && session_check_guards(s, to->err);
     if (s) {
         to->has_failed = session_device_class(s)->has_failed(session_device(s));
@@ -221,7 +230,7 @@ void gpu_run(const GpuRun *r, GpuResult *to)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        alarm(r->on_call ? SECONDS_WATCHED : SECONDS);
+        alarm(r->on_call || r->opened ? SECONDS_WATCHED : SECONDS);
         dup2(fileno(said), STDERR_FILENO);
         running = r;
         child = getpid();

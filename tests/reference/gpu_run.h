@@ -11,6 +11,7 @@ typedef struct {
     const char *path, *target;         // a .net file; "sm_80:fp32"
     const char *plan;                  // a file, or NULL
     SessionOptions options;
+    int         chunks;                // as in CompileOptions
     int         devices;               // virtual GPUs
     bool        check;
     int         seed;                  // of the order in which they work
@@ -21,6 +22,7 @@ typedef struct {
     bool        each;                  // bits are of all steps, not of the last alone
     // Before every call of the driver: the code it is to end with. May fork; each process judges its own end.
     unsigned  (*on_call)(const char *function, long count, const GpuResult *so_far);
+    void      (*opened)(Program *, Session *); // before the first step
     bool      (*judge)(const GpuResult *);     // false: the process fails
     bool        anew;                  // no run leaves out what refreshes: copies are made in every one
     bool        halves;                // behind the second step the host halves all parameters

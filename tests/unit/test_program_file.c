@@ -1,6 +1,7 @@
 // Programs: what is saved reads back to the same text, and no damage to a file is more than a
 // refusal. The program is one of a net in two columns, so it has devices, copies and waits.
 #include "compile.h"
+#include "program/order.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -197,12 +198,42 @@ static void test_validator(void **state)
     assert_true(program_validate(p, err));
 }
 
+// Every later command of a device may be given the wait of an earlier one, or one may be said twice: it is
+// refused, and taken out again.
+static void test_implied_waits(void **state)
+{
+    (void)state;
+    Sequence *s = &compiled.program->sequences[0];
+    CommandClock *clocks = calloc((size_t)s->command_count, sizeof *clocks);
+    int first = 0, made = 0;
+    while (!s->commands[first].wait_count)
+        first++;
+    const Command *waiting = &s->commands[first];
+    int said[] = { waiting->waits[0], waiting->waits[0] };
+    for (int i = first; i < s->command_count; i++) {
+        const Command as_it_was = s->commands[i];
+        if (as_it_was.device != waiting->device || (i > first && as_it_was.wait_count))
+            continue;
+        s->commands[i].waits = said;
+        s->commands[i].wait_count = i == first ? 2 : 1;
+        check_broken("others of its waits imply");
+        order_clocks(s, clocks);
+        order_reduce(s, clocks);
+        assert_int_equal(s->commands[i].wait_count, as_it_was.wait_count);
+        s->commands[i] = as_it_was;
+        made++;
+    }
+    assert_in_range(made, 2, s->command_count);
+    free(clocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_damage_is_refused_or_harmless),
         cmocka_unit_test(test_validator),
+        cmocka_unit_test(test_implied_waits),
     };
     return cmocka_run_group_tests(tests, compile_net, close_net);
 }
