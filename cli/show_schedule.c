@@ -33,8 +33,8 @@ static void print_copy(const Program *p, const Copy *copy, FILE *out)
     report_json_text("to", p->tensors[copy->to].name, out);
     report_json_text("layer", copy->layer, out);
     report_json_text("for", copy->point, out);
-    fprintf(out, ", \"bytes\": %lld, \"backward\": %s}", (long long)copy->bytes,
-            copy->backward ? "true" : "false");
+    fprintf(out, ", \"bytes\": %lld, \"backward\": %s, \"chunk\": %d, \"chunks\": %d}",
+            (long long)copy->bytes, copy->backward ? "true" : "false", copy->chunk, copy->chunks);
 }
 
 static void print_command(const Program *p, const Sequence *s, int index, FILE *out)
