@@ -35,7 +35,7 @@ int main(int argc, char **argv)
         return 2;
     }
     build(&n);
-    PassOptions t = { target, true, false, true, 1 };
+    PassOptions t = { target, true, false, true, 1, NULL };
     if (!pass_run(n.g, &t, NULL)) {
         diag_print(&n.diag, stderr, false);
         return 1;

@@ -212,9 +212,20 @@ static bool have_equal_targets(const Program *a, const Program *b)
     return true;
 }
 
+// Of the device where the two differ most.
+static double free_tolerance(const Program *a, const Program *b)
+{
+    double most = 0;
+    for (int i = 0; i < a->device_count; i++) {
+        double of_device = values_free_tolerance(a->devices[i].target, b->devices[i].target);
+        most = of_device > most ? of_device : most;
+    }
+    return most;
+}
+
 static Nearness nearness_of(const DiffVerb *d, const Program *a, const Program *b)
 {
-    bool is_rough = values_free_tolerance(a->devices[0].target, b->devices[0].target) > 1e-2;
+    bool is_rough = free_tolerance(a, b) > 1e-2;
     if (!have_equal_targets(a, b) || (d->run.no_fuse && is_rough))
         return NEAR_FREE;
     return d->run.no_fuse ? NEAR_ROUNDING : NEAR_EXACT;
@@ -242,7 +253,7 @@ static int run_both(const DiffVerb *d, Side *a, Side *b)
     Verdict v = { .a = a, .b = b, .same = values_same(p, b->c.program), .err = err,
                   .last = calloc((size_t)p->tensor_count + 1, sizeof *v.last),
                   .near = nearness_of(d, p, b->c.program),
-                  .free = values_free_tolerance(p->devices[0].target, b->c.program->devices[0].target) };
+                  .free = free_tolerance(p, b->c.program) };
     bool good = random_batch_open(&batch, a->s, a->sequence, (uint64_t)d->run.seed) && v.same && v.last;
     good = good && ask_all(&v, note_last);
     for (v.step = 1; v.step <= d->steps && good && !v.differs; v.step++)
@@ -263,11 +274,12 @@ static int run_both(const DiffVerb *d, Side *a, Side *b)
 static const char *map_text(const Program *p, int step, char *to, size_t size)
 {
     size_t length = 0;
-    const char *kind = session_runs_on_gpus(p) ? "cuda" : "cpu";
     to[0] = 0;
-    for (int i = 0; i < p->device_count && length < size; i++)
+    for (int i = 0; i < p->device_count && length < size; i++) {
+        const char *kind = strncmp(p->devices[i].target, "cuda:", 5) ? "cpu" : "cuda";
         length += (size_t)snprintf(to + length, size - length, "%s%.64s=%s:%d", i ? "," : "",
                                    p->devices[i].name, kind, i * step);
+    }
     return to;
 }
 

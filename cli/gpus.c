@@ -41,10 +41,15 @@ static void set_number(const char *name, int64_t value)
     setenv(name, text, 1);
 }
 
+static bool is_gpu(const char *target)
+{
+    return target && (!strncmp(target, "cuda", 4) || !strncmp(target, "sm_", 3));
+}
+
 static int use_virtual(const RunOptions *o)
 {
     char path[PATH_MAX];
-    if (o->target && strncmp(o->target, "cuda", 4) != 0 && strncmp(o->target, "sm_", 3) != 0) {
+    if (o->target && !is_gpu(o->target)) {
         fprintf(stderr, "cleave: --virtual-gpus runs CUDA, and --target %.40s is a CPU\n", o->target);
         return EXIT_USAGE;
     }
@@ -86,9 +91,65 @@ static int ask_driver(const char *target, char room[GPUS_TARGET])
     return EXIT_OK;
 }
 
-int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target)
+// Does the map put a device on the kind of `target`? Its form is judged where a session reads it.
+static bool maps_to(const char *place, size_t length, bool gpu)
 {
-    *target = o->target;
+    const char *kind = gpu ? "cuda" : "cpu";
+    size_t size = strlen(kind);
+    return length >= size && !strncmp(place, kind, size) && (length == size || place[size] == ':');
+}
+
+static void add_device(GpusTargets *to, const char *name, size_t length, const char *target)
+{
+    if (to->count == PROGRAM_DEVICES)
+        return;
+    char *kept = to->names[to->count];
+    snprintf(kept, GPUS_NAME, "%.*s", (int)(length < GPUS_NAME ? length : GPUS_NAME - 1), name);
+    to->of_device[to->count++] = (DeviceTarget){ kept, target };
+}
+
+// The devices of a map that are of the other kind than `all`; if all are and nobody named a target, `all`
+// itself is of that kind.
+static void read_map(const RunOptions *o, GpusTargets *to)
+{
+    bool on_gpus = is_gpu(to->all);
+    const char *other = on_gpus ? NULL : "cuda";
+    int same = 0;
+    for (const char *text = o->map; text && *text;) {
+        const char *end = strchrnul(text, ','), *equal = memchr(text, '=', (size_t)(end - text));
+        const char *place = equal ? equal + 1 : end;
+        same += maps_to(place, (size_t)(end - place), on_gpus);
+        if (maps_to(place, (size_t)(end - place), !on_gpus))
+            add_device(to, text, (size_t)(equal - text), other);
+        text = *end ? end + 1 : end;
+    }
+    if (same)
+        return;
+    to->all = to->count && !o->target ? other : to->all;
+    to->count = 0;
+}
+
+// "cuda" and the like become what the first GPU is.
+static int resolve(GpusTargets *to)
+{
+    const char **open = to->all && is_open(to->all) ? &to->all : NULL;
+    int code = EXIT_OK;
+    for (int i = 0; i < to->count && !open; i++)
+        if (to->of_device[i].target && is_open(to->of_device[i].target))
+            open = &to->of_device[i].target;
+    if (!open)
+        return EXIT_OK;
+    code = ask_driver(*open, to->room);
+    *open = to->room;
+    for (int i = 0; i < to->count; i++)
+        if (to->of_device[i].target)
+            to->of_device[i].target = to->room;
+    return code;
+}
+
+int gpus_choose(const RunOptions *o, GpusTargets *to)
+{
+    *to = (GpusTargets){ .all = o->target };
     if (!o->virtual_gpus && o->vgpu_seed) {
         fprintf(stderr, "cleave: --vgpu-seed is of virtual GPUs: give --virtual-gpus N, too\n");
         return EXIT_USAGE;
@@ -97,13 +158,10 @@ int gpus_choose(const RunOptions *o, char room[GPUS_TARGET], const char **target
         int code = use_virtual(o);
         if (code != EXIT_OK)
             return code;
-        *target = o->target ? o->target : "cuda";
+        to->all = o->target ? o->target : "cuda";
     }
-    if (!*target || !is_open(*target))
-        return EXIT_OK;
-    int code = ask_driver(*target, room);
-    *target = room;
-    return code;
+    read_map(o, to);
+    return resolve(to);
 }
 
 int gpus_count(const RunOptions *o, const char *target)

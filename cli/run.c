@@ -20,15 +20,18 @@ static int check_map(const Compilation *c, const RunOptions *o)
 
 int run_compile(Compilation *c, const RunOptions *o, unsigned modes)
 {
-    char room[GPUS_TARGET];
+    GpusTargets targets;
     CompileOptions options = { .front = options_front(o->net, o->batch, o->seed, &o->set),
                                .precision = o->precision, .plan = o->plan, .override = o->override,
                                .tile_rank = (int)o->tile_rank, .no_fuse = o->no_fuse,
                                .chunks = (int)o->chunks, .modes = modes };
     options.front.batch_grows = o->batch_grows;
-    int code = gpus_choose(o, room, &options.target);
+    int code = gpus_choose(o, &targets);
     if (code != EXIT_OK)
         return code;
+    options.target = targets.all;
+    options.of_device = targets.of_device;
+    options.of_device_count = targets.count;
     // Within one GPU nothing crosses that other work could hide.
     if (!options.chunks && gpus_count(o, options.target) == 1)
         options.chunks = 1;

@@ -157,7 +157,7 @@ static void print_launches(const TimeVerb *v, const Times *t, const Program *p, 
         if (v->json)
             printf("%s\n    ", comma);
         comma = ",";
-        if (t->gpu)
+        if (p->kernels[s->launches[l].kernel].threads)     // of a block: a GPU's
             print_gpu_launch(v, t, p, &s->launches[l], seconds);
         else
             print_cpu_launch(v, t, &s->launches[l], seconds);
@@ -215,13 +215,39 @@ static void print_cpu_times(const TimeVerb *v, const Times *t, const Program *p,
                1e3 * step, s->batch / step, s->batch, 1e-9 * flops / step, 100 * share, (long long)v->steps);
 }
 
+// Devices of two kinds wait for each other: there is no peak that the step could be a share of.
+static void print_mixed_times(const TimeVerb *v, const Times *t, const Program *p, const Sequence *s,
+                              double *room)
+{
+    double step = median(t->step, v->steps, 1, room);
+    if (v->json)
+        printf("{\"batch\": %d, \"threads\": %d, \"target\": \"%s\", \"step_ms\": %.4f, "
+               "\"images_per_second\": %.3f, \"kernels\": [", s->batch, t->threads, t->gpu->name, 1e3 * step,
+               s->batch / step);
+    print_launches(v, t, p, s, room);
+    if (v->json)
+        printf("\n]}\n");
+    else
+        printf("step: %.3f ms, %.1f images/s at batch %d on CPU and GPU (median of %lld)\n", 1e3 * step,
+               s->batch / step, s->batch, (long long)v->steps);
+}
+
+static const Target *first_gpu(const Program *p)
+{
+    int d = 0;
+    while (strncmp(p->devices[d].target, "cuda:", 5) != 0)
+        d++;
+    return target_find(p->devices[d].target);
+}
+
 static int time_session(const TimeVerb *v, const Program *p, Session *s)
 {
     cpu_set_t set;
     char err[SESSION_ERROR] = "out of memory";
     int q = session_find_sequence(s, SEQUENCE_TRAIN, 0);
     size_t launches = (size_t)p->sequences[q].launch_count, steps = (size_t)v->steps;
-    Times t = { .gpu = session_runs_on_gpus(p) ? target_find(p->devices[0].target) : NULL,
+    bool on_gpus = session_runs_on_gpus(p), on_cpus = session_runs_on_cpus(p);
+    Times t = { .gpu = on_gpus ? first_gpu(p) : NULL,
                 .threads = v->run.threads ? (int)v->run.threads
                          : sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set) };
     t.step = calloc(steps, sizeof *t.step);
@@ -229,14 +255,15 @@ static int time_session(const TimeVerb *v, const Program *p, Session *s)
     t.launch = calloc(steps * launches + 1, sizeof *t.launch);
     double *room = calloc(steps, sizeof *room);
     bool good = t.step && t.fed && t.launch && room;
-    if (!t.gpu) {
+    if (on_cpus) {
         good = good && cpu_peak(t.threads, 0.6, &t.peak);
         t.bandwidth = measure_bandwidth();
         good = good && t.bandwidth > 0;
     }
     good = good && measure(&t, s, q, v->steps, (uint64_t)v->run.seed, err);
     if (good)
-        (t.gpu ? print_gpu_times : print_cpu_times)(v, &t, p, &p->sequences[q], room);
+        (on_gpus && on_cpus ? print_mixed_times : on_gpus ? print_gpu_times : print_cpu_times)
+            (v, &t, p, &p->sequences[q], room);
     else
         fprintf(stderr, "cleave: %s\n", err);
     free(t.step);

@@ -33,13 +33,14 @@ static const Target *misuse(Compilation *c)
 }
 
 // What is asked for wins over what the file says, a target named with its precision included; what a file
-// says is for GPUs and nothing to a CPU.
-static const Target *with_precision(Compilation *c, const CompileOptions *o, const Target *t)
+// says is for GPUs and nothing to a CPU, as is what is asked for where only some devices are GPUs.
+static const Target *with_precision(Compilation *c, const CompileOptions *o, const Target *t, bool is_named)
 {
-    bool is_named = o->target && (strstr(t->name, ":fp32") || strstr(t->name, ":bf16")
+    is_named = is_named && (strstr(t->name, ":fp32") || strstr(t->name, ":bf16")
                                   || (t->kind == TARGET_CPU && t->matrix != ELEMENT_FLOAT));
     const char *of_file = is_named || t->kind == TARGET_CPU ? NULL : c->recipe.train.precision;
-    const char *word = o->precision ? o->precision : of_file;
+    bool is_beside_gpus = o->of_device_count && t->kind == TARGET_CPU;
+    const char *word = o->precision && !is_beside_gpus ? o->precision : of_file;
     if (!word)
         return t;
     Element asked;
@@ -54,15 +55,31 @@ static const Target *with_precision(Compilation *c, const CompileOptions *o, con
     return misuse(c);
 }
 
-static const Target *find_target(Compilation *c, const CompileOptions *o)
+static const Target *find_target(Compilation *c, const CompileOptions *o, const char *name)
 {
-    const Target *t = o->target ? target_find(o->target) : target_native();
+    const Target *t = name ? target_find(name) : target_native();
     if (t)
-        return with_precision(c, o, t);
+        return with_precision(c, o, t, name != NULL);
     snprintf(c->err, sizeof c->err, "unknown target '%s': cpu:avx512, avx2, sse2 or neon, with :tf32 "
              "behind it if not fp32; cuda:sm_80, sm_86, sm_89 or sm_90a, with :fp32 or :bf16 if not tf32",
-             o->target);
+             name);
     return misuse(c);
+}
+
+// What is compiled for: `all` is NULL where only passes without a target are asked for.
+typedef struct { const Target *all, *of_device[GRAPH_DEVICES]; bool differ; } Targets;
+
+static bool match_devices(Compilation *c, const CompileOptions *o, const Graph *g, Targets *t)
+{
+    for (int d = 0; d < GRAPH_DEVICES && t->all; d++) {
+        t->of_device[d] = t->all;
+        for (int i = 0; i < o->of_device_count && d < g->device_count; i++)
+            if (!strcmp(o->of_device[i].device, g->devices[d])
+                && !(t->of_device[d] = find_target(c, o, o->of_device[i].target)))
+                return false;
+        t->differ |= t->of_device[d] != t->all;
+    }
+    return true;
 }
 
 static bool stops_before_target(const CompileOptions *o)
@@ -75,11 +92,10 @@ static bool stops_before_target(const CompileOptions *o)
 
 // All graphs that were asked for, through the passes. They are made anew from the AST for every
 // mode, with the same parameters in the same places.
-static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *target, int chunks,
-                        double *last)
+static bool make_graphs(Compilation *c, const CompileOptions *o, Targets *t, int chunks, double *last)
 {
-    const PassOptions options = { target, !o->no_fuse, !o->no_fuse && !o->no_fuse_update,
-                                  !o->no_memory_reuse, chunks };
+    const PassOptions options = { t->all, !o->no_fuse, !o->no_fuse && !o->no_fuse_update,
+                                  !o->no_memory_reuse, chunks, t->of_device };
     for (int mode = GRAPH_TRAIN; mode <= GRAPH_PREDICT; mode++) {
         if (!(o->modes >> mode & 1))
             continue;
@@ -89,7 +105,7 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, const Target *t
         take_time(&c->times.front, last);
         g->rule = c->recipe.train.rule;
         c->refused = !distribute(g, o->distribution, o->devices, c->err, sizeof c->err);
-        if (c->refused || !pass_run(g, target ? &options : NULL, o->stop_after))
+        if (c->refused || !match_devices(c, o, g, t) || !pass_run(g, t->all ? &options : NULL, o->stop_after))
             return false;
         take_time(&c->times.passes, last);
         c->graphs[mode] = g;
@@ -109,7 +125,7 @@ static const CudaPlan *read_plan(Compilation *c, const CompileOptions *o)
     return plan;
 }
 
-static bool make_program(Compilation *c, const CompileOptions *o, const Target *target)
+static bool make_program(Compilation *c, const CompileOptions *o, const Targets *t)
 {
     Graph *graphs[3];
     int count = 0;
@@ -121,7 +137,7 @@ static bool make_program(Compilation *c, const CompileOptions *o, const Target *
     const CudaPlan *plan = read_plan(c, o);
     if (!plan)
         return false;
-    c->program = emit_program(graphs, count, &c->recipe, target, plan, &c->arena, c->err);
+    c->program = emit_program(graphs, count, &c->recipe, t->of_device, plan, &c->arena, c->err);
     return c->program
         && (!o->override || override_units(c->program, &c->arena, &c->diag, o->override));
 }
@@ -149,21 +165,23 @@ static double predicted(Compilation *c, const CompileOptions *o)
     return timeline_predict(c->program, &c->program->sequences[0], &link, &c->arena).seconds;
 }
 
-static bool make(Compilation *c, const CompileOptions *o, const Target *target, int chunks, double *last)
+static bool make(Compilation *c, const CompileOptions *o, Targets *t, int chunks, double *last)
 {
     c->chunks = chunks;
-    return make_graphs(c, o, target, chunks, last) && (o->stop_after || make_program(c, o, target));
+    return make_graphs(c, o, t, chunks, last) && (o->stop_after || make_program(c, o, t));
 }
 
 // Compiled with each number of runs, the program whose first sequence is predicted to end first stays.
-static bool cut_messages(Compilation *c, const CompileOptions *o, const Target *target, double *last)
+// Nothing is predicted of CPUs.
+static bool cut_messages(Compilation *c, const CompileOptions *o, Targets *t, double *last)
 {
-    if (o->chunks || o->stop_after || target->kind != TARGET_CUDA || !sends_much(&c->program->sequences[0]))
+    if (o->chunks || o->stop_after || t->all->kind != TARGET_CUDA || t->differ
+        || !sends_much(&c->program->sequences[0]))
         return true;
     double least = predicted(c, o);
     int best = 1;
     for (int i = 0; i < CUTS; i++) {
-        if (!make(c, o, target, cuts[i], last))
+        if (!make(c, o, t, cuts[i], last))
             return false;
         double seconds = predicted(c, o);
         if (seconds < least * least_gain) {
@@ -171,7 +189,7 @@ static bool cut_messages(Compilation *c, const CompileOptions *o, const Target *
             best = cuts[i];
         }
     }
-    return c->chunks == best || make(c, o, target, best, last);
+    return c->chunks == best || make(c, o, t, best, last);
 }
 
 static bool compile(Compilation *c, const CompileOptions *o, const char *path)
@@ -183,10 +201,10 @@ static bool compile(Compilation *c, const CompileOptions *o, const char *path)
         return false;
     if (!front_recipe(c->ast, &o->front, &c->arena, &c->diag, &c->recipe))
         return false;
-    const Target *target = NULL;
-    if (!stops_before_target(o) && !(target = find_target(c, o)))
+    Targets t = { 0 };
+    if (!stops_before_target(o) && !(t.all = find_target(c, o, o->target)))
         return false;
-    bool made = make(c, o, target, o->chunks ? o->chunks : 1, &last) && cut_messages(c, o, target, &last);
+    bool made = make(c, o, &t, o->chunks ? o->chunks : 1, &last) && cut_messages(c, o, &t, &last);
     take_time(&c->times.emit, &last);
     return made;
 }

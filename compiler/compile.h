@@ -6,9 +6,14 @@
 #include "pass/distribute.h"
 #include "pass/pass.h"
 
+// What a logical device is compiled for, by its name in the file.
+typedef struct { const char *device, *target; } DeviceTarget;
+
 typedef struct {
     FrontOptions front;
     const char  *target;           // "avx2", ...; NULL: this machine's best
+    const DeviceTarget *of_device; // of devices that have another one; unknown names are passed over
+    int          of_device_count;
     const char  *precision;        // "bf16", ...: of a GPU; NULL: the target's, else the train section's
     bool         no_fuse, no_fuse_update, no_memory_reuse;
     int          chunks;           // see PassOptions; 0: for GPUs as many as end a step first, by prediction

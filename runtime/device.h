@@ -46,8 +46,12 @@ typedef struct DeviceClass {
     bool    (*stopped)(Device *d);                      // did a loss kernel set `stop`
     // Runs one sequence to its end.
     bool    (*run)(Device *d, int sequence, char err[DEVICE_ERROR]);
-    // Runs a sequence in the order of its commands, and asks `made` behind each launch and copy.
-    bool    (*walk)(Device *d, int sequence, DeviceMade *made, void *context, char err[DEVICE_ERROR]);
+    // Runs commands first..end-1 of a sequence and waits for them. A sequence is run by such parts, in
+    // order, where values come from outside or go there between two; set_state goes before each.
+    bool    (*run_part)(Device *d, int sequence, int first, int end, char err[DEVICE_ERROR]);
+    // The same one by one in the order of commands, asking `made` behind each launch and copy.
+    bool    (*walk_part)(Device *d, int sequence, int first, int end, DeviceMade *made, void *context,
+                         char err[DEVICE_ERROR]);
     // Has a call of the device's driver failed? Nothing works from then on.
     bool    (*has_failed)(const Device *d);
     // Bytes that crossed between logical devices since open, as really moved.
@@ -66,5 +70,5 @@ typedef struct DeviceClass {
     void    (*watch)(Device *d, int sequence, CommandTime *times);
 } DeviceClass;
 
-extern const DeviceClass device_cpu, device_cuda;
+extern const DeviceClass device_cpu, device_cuda, device_mixed;
 #endif

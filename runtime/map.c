@@ -12,7 +12,18 @@ static const char *kind_of(const ProgramDevice *d) { return is_cuda(d) ? "cuda" 
 
 bool session_runs_on_gpus(const Program *p)
 {
-    return p->device_count && is_cuda(&p->devices[0]);
+    for (int i = 0; i < p->device_count; i++)
+        if (is_cuda(&p->devices[i]))
+            return true;
+    return false;
+}
+
+bool session_runs_on_cpus(const Program *p)
+{
+    for (int i = 0; i < p->device_count; i++)
+        if (!is_cuda(&p->devices[i]))
+            return true;
+    return false;
 }
 
 // --- what is wrong --------------------------------------------------------------------------------

@@ -34,19 +34,22 @@ static int64_t most_sums(const Program *p)
     return most;
 }
 
+static const DeviceClass *class_for(const Program *p)
+{
+    bool on_gpus = session_runs_on_gpus(p), on_cpus = session_runs_on_cpus(p);
+    return on_gpus && on_cpus ? &device_mixed : on_gpus ? &device_cuda : &device_cpu;
+}
+
 static bool open_session(Session *s, const SessionOptions *o, char *err)
 {
     const Program *p = s->program;
     int map[PROGRAM_DEVICES], physical;
-    s->class = session_runs_on_gpus(p) ? &device_cuda : &device_cpu;
+    s->class = class_for(p);
     s->seed = o->seed;
     s->rates = calloc((size_t)p->param_count + 1, sizeof *s->rates);
     s->sums = calloc((size_t)most_sums(p), sizeof *s->sums);
     if (!s->rates || !s->sums)
         return fail(err, "%s", "out of memory");
-    for (int i = 0; i < p->device_count; i++)
-        if (strcmp(p->devices[i].target, p->devices[0].target) != 0)
-            return fail(err, "devices of two targets cannot run one program (%.100s)", p->devices[i].target);
     if (!session_parse_map(p, o->map, map, &physical, err))
         return false;
     const DeviceOptions options = { .map = map, .count = physical, .threads = o->threads,
@@ -404,6 +407,13 @@ static bool look_at_launch(void *context, bool is_copy, int index)
     return true;
 }
 
+// The whole sequence, one command after the other.
+static bool walk(Session *s, int sequence, DeviceMade *made, void *context, char *err)
+{
+    int commands = s->program->sequences[sequence].command_count;
+    return s->class->walk_part(s->device, sequence, 0, commands, made, context, err);
+}
+
 bool session_trace(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
                    SessionTrace *trace, char *err)
 {
@@ -419,7 +429,7 @@ bool session_trace(Session *s, int sequence, const float *const *inputs, const i
         return true;
     Search f = { s, sequence, -1, -1, err, false };
     if (!prepare(s, sequence, inputs, labels, err)
-        || !s->class->walk(s->device, sequence, look_at_launch, &f, err) || f.failed)
+        || !walk(s, sequence, look_at_launch, &f, err) || f.failed)
         return false;
     if (f.tensor >= 0)
         *trace = (SessionTrace){ .what = p->tensors[f.tensor].name, .launch = &q->launches[f.launch] };
@@ -430,8 +440,7 @@ bool session_walk(Session *s, int sequence, const float *const *inputs, const in
                   DeviceMade *made, void *context, char *err)
 {
     s->has_run = true;
-    return prepare(s, sequence, inputs, labels, err)
-        && s->class->walk(s->device, sequence, made, context, err);
+    return prepare(s, sequence, inputs, labels, err) && walk(s, sequence, made, context, err);
 }
 
 int session_find_output(const Session *s, int sequence, const char *name)

@@ -20,8 +20,9 @@ typedef struct {
     bool        no_graphs, no_peers, one_by_one;       // GPU: see DeviceOptions
 } SessionOptions;
 
-// Is the program made for GPUs, and not for CPUs?
+// Are some of the program's devices GPUs, some CPUs?
 bool session_runs_on_gpus(const Program *p);
+bool session_runs_on_cpus(const Program *p);
 // Reads a map: map[d] is the group of threads, or the GPU, of logical device d (PROGRAM_DEVICES entries);
 // -1: any GPU. False: the text is wrong, which a verb reports as misuse before it opens a session.
 bool session_parse_map(const Program *p, const char *text, int *map, int *physical, char *err);

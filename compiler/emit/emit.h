@@ -8,10 +8,11 @@
 
 struct CudaPlan;
 
-// The graphs (train, test, predict; at least one) have been through all passes for `target` and
-// share their params. Everything lives in `arena`. NULL with `err` filled when something cannot be
-// made; that is never the user's fault.
+// The graphs (train, test, predict; at least one) have been through all passes for `targets`, one for
+// each logical device, and share their params. Everything lives in `arena`. NULL with `err` filled when
+// something cannot be made; that is never the user's fault.
 // `plan` says which tiles contractions get on a GPU (emit/cuda/plan.h); NULL: the cost model does.
-Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, const Target *target,
-                      const struct CudaPlan *plan, Arena *arena, char err[PROGRAM_ERROR]);
+Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe,
+                      const Target *const *targets, const struct CudaPlan *plan, Arena *arena,
+                      char err[PROGRAM_ERROR]);
 #endif

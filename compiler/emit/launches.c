@@ -121,13 +121,15 @@ static char *key_of(Maker *m, const char *text)
     return key;
 }
 
-static int find_made(const Maker *m, const char *key)
+static int find_made(const Maker *m, const char *key, const Target *target)
 {
     for (int i = 0; i < m->made_count; i++)
-        if (!strcmp(m->made[i].key, key))
+        if (m->made[i].target == target && !strcmp(m->made[i].key, key))
             return m->made[i].kernel;
     return -1;
 }
+
+static const Target *target_of(const Maker *m, const Group *group) { return m->targets[group->root->device]; }
 
 static int keep_kernel(Maker *m, const Kern *k, const Body *body, char *text, char *key)
 {
@@ -137,7 +139,8 @@ static int keep_kernel(Maker *m, const Kern *k, const Body *body, char *text, ch
                       .shared = k->shared, .product = k->product };
     ARENA_PUSH(m->arena, p->kernels, p->kernel_count, m->kernel_capacity, kernel);
     ARENA_PUSH(m->arena, m->kernel_texts, m->kernel_text_count, m->kernel_text_capacity, text);
-    MadeKernel made = { key, p->kernel_count - 1 };
+    MadeKernel made = { key, target_of(m, k->group), p->kernel_count - 1 };
+    ARENA_PUSH(m->arena, m->kernel_targets, m->kernel_target_count, m->kernel_target_capacity, made.target);
     ARENA_PUSH(m->arena, m->made, m->made_count, m->made_capacity, made);
     return made.kernel;
 }
@@ -152,8 +155,9 @@ static int make_kernel(Maker *m, const Graph *g, Kern *k)
         snprintf(m->err, PROGRAM_ERROR, "out of memory");
         return -1;
     }
-    Emit e = { .arena = m->arena, .program = m->program, .target = m->target, .graph = g,
-               .text = out, .err = m->err, .index = m->index, .plan = m->plan, .lanes = m->target->vector };
+    const Target *target = target_of(m, k->group);
+    Emit e = { .arena = m->arena, .program = m->program, .target = target, .graph = g, .text = out,
+               .err = m->err, .index = make_index(m, target), .plan = m->plan, .lanes = target->vector };
     const Body *body = kernel_emit(&e, k);
     fclose(out);
     char *kept = arena_copy(m->arena, text, size);
@@ -161,7 +165,7 @@ static int make_kernel(Maker *m, const Graph *g, Kern *k)
     if (!body)
         return -1;
     char *key = key_of(m, kept);
-    int made = find_made(m, key);
+    int made = find_made(m, key, target);
     return made >= 0 ? made : keep_kernel(m, k, body, kept, key);
 }
 
@@ -199,7 +203,7 @@ static bool fill_arguments(Maker *m, const GraphTensors *t, const Kern *k, Launc
 static void symbol_word(const Maker *m, const Group *group, char word[48])
 {
     const Node *root = group->root;
-    bool cuda = m->target->kind == TARGET_CUDA;
+    bool cuda = target_of(m, group)->kind == TARGET_CUDA;
     text_symbol(word, 48, cuda ? node_kind(root) : root->layer ? root->layer->name : "net");
     for (char *c = word; *c; c++)
         if (!isalnum((unsigned char)*c))
@@ -208,8 +212,9 @@ static void symbol_word(const Maker *m, const Group *group, char word[48])
 
 static void predict(const Maker *m, const Kern *k, Launch *l)
 {
-    bool cuda = m->target->kind == TARGET_CUDA;
-    l->seconds = k->seconds > 0 || !cuda ? k->seconds : cuda_seconds_of_bytes(m->target, (double)k->bytes);
+    const Target *target = target_of(m, k->group);
+    bool cuda = target->kind == TARGET_CUDA;
+    l->seconds = k->seconds > 0 || !cuda ? k->seconds : cuda_seconds_of_bytes(target, (double)k->bytes);
     l->limiter = k->limiter ? k->limiter : cuda ? cuda_limiter_name(LIMIT_DRAM) : "";
     l->plan = k->plan ? k->plan : "";
 }

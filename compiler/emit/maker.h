@@ -13,14 +13,14 @@ typedef struct {
 } GraphTensors;
 
 // A kernel text that exists already: groups that differ in their tensors only share it.
-typedef struct { char *key; int kernel; } MadeKernel;
+typedef struct { char *key; const Target *target; int kernel; } MadeKernel;
 
 typedef struct {
     Arena           *arena;
     Program         *program;
-    const Target *target;
+    const Target *const *targets;  // by logical device
     char            *err;          // PROGRAM_ERROR bytes
-    const char      *index;        // see Emit
+    const char      *gpu_index;    // see Emit.index; of GPUs
     const struct CudaPlan *plan;   // see Emit
     int64_t          region[GRAPH_DEVICES];    // where the value region of each device starts
     int              state[GRAPH_DEVICES];     // tensor of each device's StepState
@@ -30,8 +30,15 @@ typedef struct {
     MadeKernel      *made;
     int              made_count, made_capacity;
     char           **kernel_texts;             // by kernel, until they are put into units
-    int              kernel_text_capacity, kernel_text_count;
+    const Target   **kernel_targets;           // by kernel
+    int              kernel_text_capacity, kernel_text_count, kernel_target_capacity, kernel_target_count;
 } Maker;
+
+// Offsets in texts for this target are of this type.
+static inline const char *make_index(const Maker *m, const Target *target)
+{
+    return target->kind == TARGET_CPU ? "long" : m->gpu_index;
+}
 
 // emit/tensors.c: devices, parameters, buffers and tensors of all graphs; ports.
 bool make_devices(Maker *m, const Graph *g);

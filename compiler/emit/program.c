@@ -14,10 +14,8 @@ static bool same_params(Graph *const *graphs, int count, char *err)
 }
 
 // 32-bit offsets are twice as fast on GPUs; they reach as far as the largest tensor allows.
-static const char *index_type(Graph *const *graphs, int count, const Target *target)
+static const char *gpu_index(Graph *const *graphs, int count)
 {
-    if (target->kind == TARGET_CPU)
-        return "long";
     for (int i = 0; i < count; i++)
         for (int k = 0; k < graphs[i]->count; k++) {
             const Node *n = graphs[i]->nodes[k];
@@ -37,16 +35,17 @@ static void list_sources(Maker *m, const Graph *g)
         p->sources[p->source_count++].path = arena_printf(m->arena, "%s", g->diag->sources[i].path);
 }
 
-Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe, const Target *target,
-                      const struct CudaPlan *plan, Arena *arena, char err[PROGRAM_ERROR])
+Program *emit_program(Graph *const *graphs, int count, const Recipe *recipe,
+                      const Target *const *targets, const struct CudaPlan *plan, Arena *arena,
+                      char err[PROGRAM_ERROR])
 {
     if (!same_params(graphs, count, err))
         return NULL;
     Program *p = ARENA_NEW(arena, Program);
     p->net = graphs[0]->name;
     p->recipe = *recipe;
-    Maker m = { .arena = arena, .program = p, .target = target, .err = err, .plan = plan,
-                .index = index_type(graphs, count, target) };
+    Maker m = { .arena = arena, .program = p, .targets = targets, .err = err, .plan = plan,
+                .gpu_index = gpu_index(graphs, count) };
     list_sources(&m, graphs[0]);
     if (!make_devices(&m, graphs[0]) || !make_params(&m, graphs, count) ||
         !make_values(&m, graphs, count))

@@ -37,10 +37,11 @@ bool make_devices(Maker *m, const Graph *g)
     p->device_count = g->device_count;
     p->devices = ARENA_ARRAY(m->arena, ProgramDevice, g->device_count);
     for (int d = 0; d < g->device_count; d++) {
-        p->devices[d] = (ProgramDevice){ g->devices[d], m->target->name, m->target->vector, 0 };
+        const Target *target = m->targets[d];
+        p->devices[d] = (ProgramDevice){ g->devices[d], target->name, target->vector, 0 };
         int64_t words = (int64_t)(sizeof(StepState) + (size_t)g->param_count * sizeof(ParamRates)) / 4;
         Shape shape = { 1, 1, 1, words };
-        Layout plain = { .kind = LAYOUT_PLAIN, .vector = m->target->vector };
+        Layout plain = { .kind = LAYOUT_PLAIN, .vector = target->vector };
         plain.pieces = (Pieces){ 1, { 1 } };
         plain.item_stride = words;
         const char *name = arena_printf(m->arena, "state.%s", g->devices[d]);
@@ -60,7 +61,8 @@ int make_partial(Maker *m, int device, int64_t floats)
         const char *name = arena_printf(m->arena, "partial.%s", p->devices[device].name);
         Buffer b = { .name = name, .device = device, .role = BUFFER_VALUE };
         Tensor t = { .name = name, .buffer = add_buffer(m, b), .shape = { 1, 1, 1, 1 } };
-        t.layout = (Layout){ .kind = LAYOUT_PLAIN, .vector = m->target->vector, .pieces = { 1, { 1 } } };
+        t.layout = (Layout){ .kind = LAYOUT_PLAIN, .vector = p->devices[device].vector,
+                             .pieces = { 1, { 1 } } };
         m->partial[device] = add_tensor(m, t);
     }
     Tensor *t = &p->tensors[m->partial[device]];

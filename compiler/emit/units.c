@@ -1,4 +1,5 @@
-// Kernel texts into translation units of about equal size, so that compilers can run side by side.
+// Kernel texts into translation units of about equal size, so that compilers can run side by side. A unit is
+// for one target.
 #include "emit/maker.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +24,12 @@ static int emptiest(const size_t *sizes, int count)
     return best;
 }
 
-static void write_unit(Maker *m, FILE *out, int unit)
+static void write_unit(Maker *m, FILE *out, const Target *target, int unit)
 {
     Program *p = m->program;
     int line = 1;
-    Emit e = { .arena = m->arena, .program = p, .target = m->target, .text = out, .err = m->err,
-               .index = m->index, .lanes = m->target->vector };
+    Emit e = { .arena = m->arena, .program = p, .target = target, .text = out, .err = m->err,
+               .index = make_index(m, target), .lanes = target->vector };
     head_unit(&e);
     fflush(out);
     for (int k = 0; k < p->kernel_count; k++) {
@@ -50,19 +51,19 @@ static void shift_lines(Program *p, int unit, int by)
         }
 }
 
-static void make_unit(Maker *m, int unit)
+// The next unit, of the kernels that name it, in a file of this name.
+static void make_unit(Maker *m, const Target *target, const char *name)
 {
     Program *p = m->program;
+    int unit = p->unit_count;
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return;
-    write_unit(m, out, unit);
+    write_unit(m, out, target, unit);
     fclose(out);
-    KernelUnit u = { .target = m->target->name, .flags = m->target->flags };
-    u.name = m->target->kind == TARGET_CUDA ? arena_printf(m->arena, "%s.cu", p->kernels[unit].symbol)
-                                            : arena_printf(m->arena, "kernels-%d.c", unit);
+    KernelUnit u = { .target = target->name, .name = name, .flags = target->flags };
     u.text = arena_copy(m->arena, text, size);
     free(text);
     int kernels = 0;
@@ -74,29 +75,54 @@ static void make_unit(Maker *m, int unit)
 }
 
 // NVRTC takes long for each kernel and nothing for the prelude: a unit each.
-static void make_cuda_units(Maker *m)
+static void make_cuda_units(Maker *m, const Target *target)
 {
-    for (int k = 0; k < m->program->kernel_count; k++)
-        m->program->kernels[k].unit = k;
-    for (int k = 0; k < m->program->kernel_count; k++)
-        make_unit(m, k);
+    Program *p = m->program;
+    for (int k = 0; k < p->kernel_count; k++)
+        if (m->kernel_targets[k] == target) {
+            p->kernels[k].unit = p->unit_count;
+            make_unit(m, target, arena_printf(m->arena, "%s.cu", p->kernels[k].symbol));
+        }
+}
+
+static void make_cpu_units(Maker *m, const Target *target)
+{
+    Program *p = m->program;
+    int kernels = 0, first = p->unit_count;
+    for (int k = 0; k < p->kernel_count; k++)
+        kernels += m->kernel_targets[k] == target;
+    int count = kernels / KERNELS_A_UNIT + 1;
+    count = count > MOST_UNITS ? MOST_UNITS : count;
+    size_t sizes[MOST_UNITS] = { 0 };
+    for (int k = 0; k < p->kernel_count; k++) {
+        if (m->kernel_targets[k] != target)
+            continue;
+        int unit = emptiest(sizes, count);
+        p->kernels[k].unit = first + unit;
+        sizes[unit] += strlen(m->kernel_texts[k]);
+    }
+    for (int u = 0; u < count; u++)
+        make_unit(m, target, arena_printf(m->arena, "kernels-%d.c", first + u));
+}
+
+static bool is_first_of_target(const Maker *m, int device)
+{
+    for (int d = 0; d < device; d++)
+        if (m->targets[d] == m->targets[device])
+            return false;
+    return true;
 }
 
 void make_units(Maker *m)
 {
-    Program *p = m->program;
-    if (m->target->kind == TARGET_CUDA) {
-        make_cuda_units(m);
-        return;
+    for (int k = 0; k < m->program->kernel_count; k++)
+        m->program->kernels[k].unit = -1;                  // of none so far
+    for (int d = 0; d < m->program->device_count; d++) {
+        if (!is_first_of_target(m, d))
+            continue;
+        if (m->targets[d]->kind == TARGET_CUDA)
+            make_cuda_units(m, m->targets[d]);
+        else
+            make_cpu_units(m, m->targets[d]);
     }
-    int count = p->kernel_count / KERNELS_A_UNIT + 1;
-    count = count > MOST_UNITS ? MOST_UNITS : count;
-    size_t sizes[MOST_UNITS] = { 0 };
-    for (int k = 0; k < p->kernel_count; k++) {
-        int unit = emptiest(sizes, count);
-        p->kernels[k].unit = unit;
-        sizes[unit] += strlen(m->kernel_texts[k]);
-    }
-    for (int u = 0; u < count; u++)
-        make_unit(m, u);
 }

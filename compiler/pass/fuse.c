@@ -236,7 +236,7 @@ static void take_second(Fusion *f, Group *group)
     Node *root = group->root, *n = only_user(f, root);
     for (const Duo *d = op_duos; n && d->reason; d++) {
         bool allowed = d->is_update ? f->options->fuse_update : f->options->fuse;
-        bool has_body = d->kinds >> f->options->target->kind & 1;
+        bool has_body = d->kinds >> pass_target(f->options, root->device)->kind & 1;
         if (!allowed || !has_body || d->first != root->op || d->second != n->op
             || (d->is_update && !same_elements_order(&root->layout, &n->in[0]->layout)))
             continue;
@@ -251,7 +251,8 @@ static void take_second(Fusion *f, Group *group)
 // that can make both. NULL: `sums` is no such gradient, or nobody can.
 static const Node *weights_beside(const Fusion *f, const Node *sums)
 {
-    if (!f->options->fuse || !target_layouts[f->options->target->kind].sums_rows || sums->view
+    const Target *target = pass_target(f->options, sums->device);
+    if (!f->options->fuse || !target_layouts[target->kind].sums_rows || sums->view
         || op_rules[sums->op].pattern != PATTERN_CHANNEL_SUM)
         return NULL;
     const Node *dy = sums->in[0], *root = NULL;

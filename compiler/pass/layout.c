@@ -4,7 +4,8 @@
 //
 // Before: a simplified graph with shapes and devices. After: HAS_LAYOUTS, every node has a layout;
 // the graph may hold new nodes. Legal because a layout is only an order of elements: every kernel
-// computes by logical index, and RELAYOUT copies logical elements.
+// computes by logical index, and RELAYOUT copies logical elements. A copy from a device of another target
+// brings dense floats, so it is laid out as a source is: for who reads it.
 #include "pass/pass.h"
 #include "pass/rules.h"
 #include "pass/views.h"
@@ -17,8 +18,9 @@ typedef struct { const Node *image, *reader; } ImageReader;
 
 typedef struct {
     Graph               *g;
-    int                  vector;       // channels are padded to so many
-    Element              matrix;       // what contractions read
+    const PassOptions   *options;
+    int                  vector;       // of the node's device: channels are padded to so many
+    Element              matrix;       // what contractions read there
     const TargetLayouts *layouts;
     bool                *feeds;        // by id: a contraction reads it, maybe through views
     ImageReader         *readers;      // of images with few channels
@@ -26,6 +28,22 @@ typedef struct {
     Node               **out;          // the graph as it is rebuilt
     int                  count, capacity;
 } Plan;
+
+// What follows asks for a node of this device.
+static void look_at(Plan *p, int device)
+{
+    const Target *t = pass_target(p->options, device);
+    p->vector = t->vector;
+    p->matrix = t->matrix;
+    p->layouts = &target_layouts[t->kind];
+}
+
+// Is it a copy from a device of another target?
+static bool crosses_targets(const Plan *p, const Node *n)
+{
+    return op_has(n->op, OP_TRANSFER)
+        && pass_target(p->options, n->device) != pass_target(p->options, n->in[0]->device);
+}
 
 static bool pieces_equal(const Pieces *a, const Pieces *b)
 {
@@ -38,7 +56,6 @@ static bool holds_features(LayoutKind kind)
 {
     return kind == LAYOUT_PANEL || kind == LAYOUT_COLUMNS || kind == LAYOUT_NHWC;
 }
-
 
 static Layout layout_of_kind(LayoutKind kind, int vector, const Pieces *pieces, Shape s)
 {
@@ -352,7 +369,7 @@ static Node *first_reader(const Plan *p, Node *user, int *i)
 static void fit_source(Plan *p, Node *user, int i)
 {
     Node *source = user->in[i];
-    if (source->layout.kind != LAYOUT_NONE || !op_has(source->op, OP_SOURCE))
+    if (source->layout.kind != LAYOUT_NONE)
         return;
     user = first_reader(p, user, &i);
     Want want = rule_want(user, i);
@@ -363,7 +380,10 @@ static void fit_source(Plan *p, Node *user, int i)
         source->layout = channels_layout(p, user->in[0]);
     else if (want == WANT_IMAGE && source->op == OP_INPUT && source->shape.c <= FEW_CHANNELS)
         fit_image(p, user, source);
-    else if (op_rules[source->op].out == WANT_PLAIN || want == WANT_PLAIN)
+    else if (i > 0 && (want == WANT_SAME || want == WANT_AS_PARAM)) {
+        source->layout = layout_compact(user->in[0]->layout);
+        source->layout.element = ELEMENT_FLOAT;
+    } else if (op_rules[source->op].out == WANT_PLAIN || want == WANT_PLAIN)
         source->layout = layout_of_kind(LAYOUT_PLAIN, p->vector, &one, source->shape);
     else
         source->layout = layout_of_kind(p->layouts->kinds[want], p->vector, &one, source->shape);
@@ -499,14 +519,16 @@ static void lay_out(Plan *p, Node *n)
         append(p, n);
         return;
     }
+    look_at(p, n->device);
     bool some_images = image_of(n)->op == OP_INPUT;        // which stay where they stand
+    bool crosses = crosses_targets(p, n);
     for (int i = 0; i < n->inputs; i++) {
         fit_source(p, n, i);
-        n->in[i] = some_images ? n->in[i] : fit_input(p, n, i);
+        n->in[i] = some_images || crosses ? n->in[i] : fit_input(p, n, i);
     }
     if (some_images)
         n->layout = n->in[0]->layout;
-    else
+    else if (!crosses)
         set_output(p, n);
     append(p, n);
 }
@@ -523,7 +545,7 @@ static void pad_rows(Node *image, const Node *reader, int vector)
     l->right += image_row_padding(l->left + image->shape.w + l->right, pixel, vector);
 }
 
-static void find_halos(const Plan *p)
+static void find_halos(Plan *p)
 {
     Graph *g = p->g;
     Halo *need = ARENA_ARRAY(g->arena, Halo, g->count);
@@ -533,6 +555,7 @@ static void find_halos(const Plan *p)
     for (int i = 0; i < g->count; i++) {
         Node *n = g->nodes[i];
         Layout *l = &n->layout;
+        look_at(p, n->device);
         bool is_run = l->kind == LAYOUT_NHWC && l->vector < p->vector && reader_of(p, image_of(n));
         if (l->kind != LAYOUT_BLOCKED && l->kind != LAYOUT_PLAIN && !is_run)
             continue;
@@ -548,8 +571,7 @@ static void find_halos(const Plan *p)
 
 bool pass_layout(Graph *g, const PassOptions *o)
 {
-    Plan p = { .g = g, .vector = o->target->vector, .matrix = o->target->matrix,
-               .layouts = &target_layouts[o->target->kind] };
+    Plan p = { .g = g, .options = o };
     int count = g->count;
     Node **nodes = ARENA_ARRAY(g->arena, Node *, count);
     memcpy(nodes, g->nodes, (size_t)count * sizeof *nodes);

@@ -49,9 +49,14 @@ static double bytes_of(Node *const *nodes, int count)
     return bytes;
 }
 
+static const Rates *rates_of(const Order *o, int device)
+{
+    return &rates[pass_target(o->options, device)->kind];
+}
+
 static double seconds_of(const Order *o, const Group *group)
 {
-    const Rates *r = &rates[o->kind];
+    const Rates *r = rates_of(o, group->root->device);
     if (node_is_rounded(group->root))
         return 0;
     double flops = 0, bytes = bytes_of(group->inputs, group->input_count)
@@ -135,8 +140,9 @@ static void take(Play *p, Group *group, double begin)
         const Group *user = o->g->groups[o->users[id][i]];
         double there = done;
         if (is_copy(user)) {
-            there = fmax(done, p->link_free[device]) + rates[o->kind].latency
-                    + bytes_of(user->inputs, user->input_count) / rates[o->kind].link;
+            const Rates *r = rates_of(o, device);
+            there = fmax(done, p->link_free[device]) + r->latency
+                    + bytes_of(user->inputs, user->input_count) / r->link;
             p->link_free[device] = there;
         }
         p->ready[user->id] = fmax(p->ready[user->id], there);
@@ -229,8 +235,9 @@ bool put_in_order(Order *o)
         p.queue[d] = ARENA_ARRAY(g->arena, int, g->group_count);
     if (play_through(&p) < g->group_count)
         return diag_error(g->diag, NO_SPAN, "E900", "internal error: groups wait for each other");
-    for (int d = 0; d < g->device_count && o->kind == TARGET_CPU; d++)
-        keep_chains_whole(&p, d);
+    for (int d = 0; d < g->device_count; d++)
+        if (pass_target(o->options, d)->kind == TARGET_CPU)
+            keep_chains_whole(&p, d);
     Group **order = ARENA_ARRAY(g->arena, Group *, g->group_count);
     lay_together(&p, order);
     memcpy(g->groups, order, (size_t)g->group_count * sizeof *order);

@@ -2,11 +2,11 @@
 #ifndef PASS_ORDER_H
 #define PASS_ORDER_H
 #include "ir/group.h"
-#include "ir/target.h"
+#include "pass/pass.h"
 
 typedef struct {
     Graph  *g;
-    TargetKind kind;
+    const PassOptions *options;
     int   **users;             // by group id: groups that wait for it, later ones
     int    *user_count, *user_capacity;
     int    *waits_for;         // by group id: how many groups it waits for; put_in_order counts down

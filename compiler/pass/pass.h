@@ -21,7 +21,13 @@ typedef struct PassOptions {
     bool fuse_update;          // false: gradients are stored, updates are kernels of their own
     bool reuse_memory;         // false: every buffer has its own place
     int  chunks;               // maps that cross between devices go in so many runs of images; 1: whole
+    const Target *const *of_device;    // by logical device, where they differ; NULL: all are `target`
 } PassOptions;
+
+static inline const Target *pass_target(const PassOptions *o, int device)
+{
+    return o->of_device ? o->of_device[device] : o->target;
+}
 
 typedef struct {
     const char *name;

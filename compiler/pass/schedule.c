@@ -94,8 +94,8 @@ static bool waits_on(const Order *o, const Group *user, const Group *needed)
 // A GPU overlaps launches by streams.
 static bool can_join(const Order *o, const GroupCommand *c, const Group *group)
 {
-    if (o->kind != TARGET_CPU || c->kind != kind_of(group) || c->device != group->root->device
-        || c->kind == GROUPS_COPY)
+    if (c->kind != kind_of(group) || c->kind == GROUPS_COPY || c->device != group->root->device
+        || pass_target(o->options, c->device)->kind != TARGET_CPU)
         return false;
     if (c->kind == GROUPS_CHAIN)                  // parts of a batch go with others of as many images
         return o->g->groups[c->first]->root->shape.n == group->root->shape.n;
@@ -156,7 +156,7 @@ static void find_cross_waits(Order *o)
 
 bool pass_schedule(Graph *g, const PassOptions *options)
 {
-    Order o = { .g = g, .kind = options->target->kind };
+    Order o = { .g = g, .options = options };
     o.users = ARENA_ARRAY(g->arena, int *, g->group_count);
     o.user_count = ARENA_ARRAY(g->arena, int, g->group_count);
     o.user_capacity = ARENA_ARRAY(g->arena, int, g->group_count);

@@ -233,12 +233,14 @@ static bool cpu_read(Device *d, int tensor, float *dense, char err[DEVICE_ERROR]
 
 // --- running --------------------------------------------------------------------------------------
 
-static bool cpu_walk(Device *d, int sequence, DeviceMade *made, void *context, char err[DEVICE_ERROR])
+static bool cpu_walk_part(Device *d, int sequence, int first, int end, DeviceMade *made, void *context,
+                          char err[DEVICE_ERROR])
 {
     const Sequence *s = &d->program->sequences[sequence];
     (void)err;
-    cpu_start(d, sequence);
-    for (int i = 0; i < s->command_count; i++) {
+    if (first == 0)
+        cpu_start(d, sequence);
+    for (int i = first; i < end; i++) {
         const Command *c = &s->commands[i];
         int count = c->kind == COMMAND_COPY ? 1 : c->count;
         for (int k = c->first; k < c->first + count; k++) {
@@ -318,7 +320,8 @@ const DeviceClass device_cpu = {
     .stopped = cpu_stopped,
     .enter = cpu_enter,
     .run = cpu_run,
-    .walk = cpu_walk,
+    .run_part = cpu_run_part,
+    .walk_part = cpu_walk_part,
     .has_failed = cpu_has_failed,
     .copied_bytes = cpu_copied_bytes,
     .way = cpu_way,

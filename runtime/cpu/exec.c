@@ -166,7 +166,7 @@ static void run_group(void *context, int64_t item, const PoolWorker *driver)
     const Sequence *s = &d->program->sequences[d->running];
     CommandTime *watched = d->sequences[d->running].watched;
     (void)driver;
-    for (int i = 0; i < s->command_count; i++) {
+    for (int i = d->part_first; i < d->part_end; i++) {
         const Command *c = &s->commands[i];
         if (d->group_of[c->device] != group)
             continue;
@@ -237,16 +237,26 @@ void cpu_step(Device *d, const Command *c, int launch)
         run_launches(d, &one, group);
 }
 
-bool cpu_run(Device *d, int sequence, char err[DEVICE_ERROR])
+bool cpu_run_part(Device *d, int sequence, int first, int end, char err[DEVICE_ERROR])
 {
     if (sequence < 0 || sequence >= d->program->sequence_count) {
         snprintf(err, DEVICE_ERROR, "there is no sequence %d", sequence);
         return false;
     }
-    cpu_start(d, sequence);
-    d->began = clock_seconds();
+    if (first == 0) {
+        cpu_start(d, sequence);
+        d->began = clock_seconds();
+    }
+    d->part_first = first;
+    d->part_end = end;
     pool_run(d->drivers, d->group_count, run_group, d);
-    if (d->sequences[sequence].times)
+    if (end == d->program->sequences[sequence].command_count && d->sequences[sequence].times)
         add_times(d, sequence);
     return true;
+}
+
+bool cpu_run(Device *d, int sequence, char err[DEVICE_ERROR])
+{
+    bool is_known = sequence >= 0 && sequence < d->program->sequence_count;
+    return cpu_run_part(d, sequence, 0, is_known ? d->program->sequences[sequence].command_count : 0, err);
 }

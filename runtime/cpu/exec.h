@@ -38,6 +38,7 @@ struct Device {
     bool           is_poisoning;
     int            entered;                         // sequence that ran last; -1: none
     int            running;                         // sequence under way
+    int            part_first, part_end;            // of its commands
     int64_t        run;                             // number of the current run
     double         began;                           // when: seconds of the monotonic clock
     atomic_llong   copied;                          // bytes
@@ -52,4 +53,5 @@ void  cpu_enter(Device *d, int sequence);           // as DeviceClass.enter
 void  cpu_start(Device *d, int sequence);
 void  cpu_step(Device *d, const Command *c, int launch);
 bool  cpu_run(Device *d, int sequence, char err[DEVICE_ERROR]);
+bool  cpu_run_part(Device *d, int sequence, int first, int end, char err[DEVICE_ERROR]);
 #endif

@@ -224,12 +224,18 @@ static bool run(Device *d, int sequence, char err[DEVICE_ERROR])
     return check_sequence(d, sequence, err) && came_to(d, cuda_run(d, sequence, err));
 }
 
-static bool walk(Device *d, int sequence, DeviceMade *made, void *context, char err[DEVICE_ERROR])
+static bool run_part(Device *d, int sequence, int first, int end, char err[DEVICE_ERROR])
+{
+    return check_sequence(d, sequence, err) && came_to(d, cuda_run_part(d, sequence, first, end, err));
+}
+
+static bool walk_part(Device *d, int sequence, int first, int end, DeviceMade *made, void *context,
+                      char err[DEVICE_ERROR])
 {
     const Sequence *s = &d->program->sequences[sequence];
-    if (!check_sequence(d, sequence, err) || !came_to(d, cuda_start(d, sequence, err)))
+    if (!check_sequence(d, sequence, err) || !came_to(d, cuda_start(d, sequence, first == 0, err)))
         return false;
-    for (int i = 0; i < s->command_count; i++) {
+    for (int i = first; i < end; i++) {
         const Command *c = &s->commands[i];
         int count = c->kind == COMMAND_COPY ? 1 : c->count;
         for (int k = c->first; k < c->first + count; k++) {
@@ -291,7 +297,8 @@ const DeviceClass device_cuda = {
     .stopped = cuda_stopped,
     .enter = cuda_enter,
     .run = run,
-    .walk = walk,
+    .run_part = run_part,
+    .walk_part = walk_part,
     .has_failed = has_failed,
     .copied_bytes = copied_bytes,
     .way = way,

@@ -93,7 +93,9 @@ int64_t cuda_message_bytes(const Program *p, int device);
 
 // run.c
 bool cuda_run(Device *d, int sequence, char *err);
-// For who goes launch by launch: before the first, then each in the order of commands, waited for.
-bool cuda_start(Device *d, int sequence, char *err);
+bool cuda_run_part(Device *d, int sequence, int first, int end, char *err);      // see DeviceClass
+// For who goes launch by launch: before the first of a part of the sequence (`anew`: of all of it), then each
+// in the order of commands, waited for.
+bool cuda_start(Device *d, int sequence, bool anew, char *err);
 bool cuda_step(Device *d, int sequence, const Command *c, int launch, char *err);
 #endif

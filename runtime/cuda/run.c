@@ -179,15 +179,14 @@ static bool enqueue_command(Device *d, int sequence, int index, char *err)
     return true;
 }
 
-static bool enqueue(Device *d, int sequence, char *err)
+static bool enqueue(Device *d, int sequence, int first, int end, char *err)
 {
-    const Sequence *s = &d->program->sequences[sequence];
     for (int i = 0; i < d->program->device_count; i++)
         if (!put_state(d, i, err))
             return false;
-    if (!send_after(d, sequence, -1, err))
+    if (first == 0 && !send_after(d, sequence, -1, err))
         return false;
-    for (int i = 0; i < s->command_count; i++)
+    for (int i = first; i < end; i++)
         if (!enqueue_command(d, sequence, i, err) || !send_after(d, sequence, i, err))
             return false;
     for (int i = 0; i < d->program->device_count; i++)
@@ -238,7 +237,7 @@ static bool enqueue_joined(Device *d, int sequence, char *err)
     for (int i = 1; i < d->program->device_count; i++)
         if (!cuda_select(d, i, err) || !wait_for(d, d->list[i].compute, first->start, err))
             return false;
-    if (!enqueue(d, sequence, err))
+    if (!enqueue(d, sequence, 0, d->program->sequences[sequence].command_count, err))
         return false;
     for (int i = 1; i < d->program->device_count; i++)
         if (!cuda_select(d, i, err) || !record(d, d->list[i].end, d->list[i].compute, err)
@@ -317,16 +316,25 @@ bool cuda_run(Device *d, int sequence, char *err)
         return false;
     }
     return poison(d, sequence, err) && refresh(d, sequence, err)
-        && (by_graph ? replay(d, sequence, err) : enqueue(d, sequence, err))
+        && (by_graph ? replay(d, sequence, err)
+                     : enqueue(d, sequence, 0, d->program->sequences[sequence].command_count, err))
         && finish(d, sequence, err) && add_times(d, sequence, err);
 }
 
-bool cuda_start(Device *d, int sequence, char *err)
+bool cuda_run_part(Device *d, int sequence, int first, int end, char *err)
+{
+    bool begun = first > 0 || (poison(d, sequence, err) && refresh(d, sequence, err));
+    d->sequences[sequence].last_end = first > 0 ? d->sequences[sequence].last_end : NULL;
+    return begun && enqueue(d, sequence, first, end, err) && finish(d, sequence, err)
+        && (end < d->program->sequences[sequence].command_count || add_times(d, sequence, err));
+}
+
+bool cuda_start(Device *d, int sequence, bool anew, char *err)
 {
     for (int i = 0; i < d->program->device_count; i++)
         if (!put_state(d, i, err))
             return false;
-    return poison(d, sequence, err);
+    return !anew || poison(d, sequence, err);
 }
 
 bool cuda_step(Device *d, int sequence, const Command *c, int launch, char *err)

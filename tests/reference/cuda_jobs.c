@@ -24,7 +24,7 @@ static void make_graph(SmallNet *s, const CudaNet *net, const Target *target)
     s->g = graph_new(&s->arena, &s->diag, net->name, GRAPH_TRAIN, net->batch);
     graph_device(s->g, "gpu0");
     net->build(s, net->with);
-    PassOptions o = { target, net->fuse, net->fuse_update, true, 1 };
+    PassOptions o = { target, net->fuse, net->fuse_update, true, 1, NULL };
     if (pass_run(s->g, &o, NULL))
         return;
     diag_print(&s->diag, stdout, false);

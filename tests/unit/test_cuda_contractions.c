@@ -56,7 +56,7 @@ static void each_contraction(const Case *c, const Target *t, bool fuse_update, V
     graph_device(s.g, "gpu0");
     build(&s, c);
     s.g->rule = (SolverRule)(c->batch % SOLVER_RULES);
-    if (!pass_run(s.g, &(PassOptions){ t, true, fuse_update, true, 1 }, NULL)) {
+    if (!pass_run(s.g, &(PassOptions){ t, true, fuse_update, true, 1, NULL }, NULL)) {
         diag_print(&s.diag, stderr, false);
         fail_msg("%s: refused", t->name);
     }

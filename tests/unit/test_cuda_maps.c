@@ -52,7 +52,7 @@ static void run_net(unsigned seed, const Target *target)
     graph_device(s.g, "gpu0");
     map_net(&s, seed);
     s.g->rule = (SolverRule)(seed / 4 % SOLVER_RULES);
-    PassOptions t = { target, seed % 4 != 3, false, true, 1 };
+    PassOptions t = { target, seed % 4 != 3, false, true, 1, NULL };
     if (!pass_run(s.g, &t, NULL))
         fail_msg("%s: refused", name);
     for (int i = 0; i < s.g->group_count; i++)
@@ -101,7 +101,7 @@ static void test_bytes(void **state)
     s.g = graph_new(&s.arena, &s.diag, "first layer", GRAPH_TRAIN, 128);
     graph_device(s.g, "gpu0");
     first_layer(&s);
-    PassOptions t = { target_find("sm_90a"), true, true, true, 1 };
+    PassOptions t = { target_find("sm_90a"), true, true, true, 1, NULL };
     if (!pass_run(s.g, &t, NULL)) {
         diag_print(&s.diag, stderr, false);
         fail_msg("refused");

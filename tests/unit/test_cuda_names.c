@@ -56,13 +56,16 @@ static char *texts_of(const char *target, int number)
     size_t size = 0;
     net_alexnet(&n, FORM_SPLIT, GRAPH_TRAIN, 4);
     const Target *t = target_find(target);
-    const PassOptions options = { t, true, true, true, 1 };
+    const PassOptions options = { t, true, true, true, 1, NULL };
     static const Recipe recipe;
     if (number >= 0)
         assert_true(rename_all(&n, number) - number >= 60);
     add_source(&n, number >= 0 ? hostile_name(&n.arena, number + NAMES) : "net.net");
     assert_true(pass_run(n.g, &options, NULL));
-    Program *p = emit_program(&n.g, 1, &recipe, t, NULL, &n.arena, err);
+    const Target *targets[GRAPH_DEVICES];
+    for (int d = 0; d < GRAPH_DEVICES; d++)
+        targets[d] = t;
+    Program *p = emit_program(&n.g, 1, &recipe, targets, NULL, &n.arena, err);
     if (!p)
         fail_msg("%s", err);
     FILE *out = open_memstream(&all, &size);

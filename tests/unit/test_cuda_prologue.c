@@ -65,7 +65,7 @@ static void each_case(const Target *t, bool fuse, int first, int end, Visit *vis
         s.g = graph_new(&s.arena, &s.diag, "pools", GRAPH_TRAIN, 3);
         graph_device(s.g, "gpu0");
         build(&s, &cases[i]);
-        if (!pass_run(s.g, &(PassOptions){ t, fuse, false, true, 1 }, NULL)) {
+        if (!pass_run(s.g, &(PassOptions){ t, fuse, false, true, 1, NULL }, NULL)) {
             diag_print(&s.diag, stderr, false);
             fail_msg("%s: refused", t->name);
         }

@@ -51,7 +51,7 @@ static void open_net(SmallNet *s, int batch)
 
 static void run_passes(SmallNet *s, const Target *t, bool fuse)
 {
-    PassOptions o = { t, fuse, false, true, 1 };
+    PassOptions o = { t, fuse, false, true, 1, NULL };
     if (pass_run(s->g, &o, NULL))
         return;
     diag_print(&s->diag, stderr, false);

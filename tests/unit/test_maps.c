@@ -22,7 +22,7 @@ static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, Build *build, unsign
     graph_device(s->g, "gpu0");
     build(s, seed);
     s->g->rule = (SolverRule)(seed % SOLVER_RULES);
-    PassOptions t = { u->target, fuse, false, true, 1 };
+    PassOptions t = { u->target, fuse, false, true, 1, NULL };
     if (!pass_run(s->g, &t, NULL)) {
         diag_print(&s->diag, stderr, false);
         fail_msg("%s: refused", name);

@@ -61,7 +61,7 @@ static void test_parts_on_one_device_copy_nothing(void **state)
 static void test_whole_pipeline(void **state)
 {
     (void)state;
-    const PassOptions target = { target_find("avx512"), true, true, true, 1 };
+    const PassOptions target = { target_find("avx512"), true, true, true, 1, NULL };
     for (int mode = GRAPH_TRAIN; mode <= GRAPH_TEST; mode++) {
         Net n;
         net_alexnet(&n, FORM_SPLIT, (GraphMode)mode, 4);

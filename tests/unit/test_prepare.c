@@ -152,7 +152,7 @@ static void check_case(SmallNet *s, const void *with)
     graph_device(s->g, "gpu0");
     Node *x = small_conv(s, small_input(s, 3, SEEN, SEEN), 8, 1, small_window(5, 2, 2));
     small_loss(s, small_fc(s, small_bias(s, x), 4));
-    assert_true(pass_run(s->g, &(PassOptions){ c->target, true, false, true, 1 }, NULL));
+    assert_true(pass_run(s->g, &(PassOptions){ c->target, true, false, true, 1, NULL }, NULL));
     const Node *input = input_of(s->g);
     float *mean = ARENA_ARRAY(&s->arena, float, BYTES);
     for (int i = 0; i < BYTES; i++)

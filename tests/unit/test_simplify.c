@@ -273,7 +273,7 @@ static void what_a_pass_might_break_is_found(void **state)
         break_role, break_update, break_missing, break_gradient,
         break_layout, break_group, break_command,
     };
-    const PassOptions target = { target_find("avx2"), true, true, true, 1 };
+    const PassOptions target = { target_find("avx2"), true, true, true, 1, NULL };
     for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {
         Net n;
         net_open(&n, FORM_SPLIT, GRAPH_TRAIN, 2, 2, 4, 4);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static PassOptions target = { NULL, true, true, true, 1 };   // avx512: set by open_fixture
+static PassOptions target = { NULL, true, true, true, 1, NULL };   // avx512: set by open_fixture
 
 typedef struct {
     Arena   arena;
