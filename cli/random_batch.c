@@ -13,21 +13,22 @@ static int64_t classes_of(const Sequence *q)
 bool random_batch_open(RandomBatch *b, const Session *s, int sequence, uint64_t seed)
 {
     const Sequence *q = &session_program(s)->sequences[sequence];
-    *b = (RandomBatch){ .labels = calloc((size_t)q->batch, sizeof *b->labels) };
+    int total = session_images(s, sequence);
+    *b = (RandomBatch){ .labels = calloc((size_t)total, sizeof *b->labels) };
     bool good = b->labels != NULL;
     int count = 0;
     for (int i = 0; i < q->input_count && count < 8 && good; i++) {
         if (!strcmp(q->inputs[i].name, "label"))
             continue;
         ProgramParam draw = { .name = q->inputs[i].name, .fill = FILL_GAUSSIAN, .fill_value = 1 };
-        int64_t size = shape_count(q->inputs[i].shape);
+        int64_t size = total * shape_item(q->inputs[i].shape);
         float *images = calloc((size_t)size, sizeof *images);
         if (images)
             initial_fill(&draw, seed, 0, size, images);
         good = images != NULL;
         b->images[count++] = images;
     }
-    for (int i = 0; i < q->batch && good; i++)
+    for (int i = 0; i < total && good; i++)
         b->labels[i] = (int32_t)((uint64_t)i * 2654435761u % (uint64_t)classes_of(q));
     return good;
 }

@@ -69,15 +69,17 @@ static bool measure_replays(Times *t, Session *s, int q, int64_t steps, const Ra
         good = good && session_device_class(s)->run(session_device(s), q, err);
         if (i < 0)
             continue;
-        t->fed[i] = fed - start;
+        t->fed[i] = (fed - start) / session_program(s)->sequences[q].accumulate;
         t->step[i] = clock_seconds() - fed;
     }
     return good;
 }
 
+// Of a step that accumulates, the mean of its batches.
 static bool measure(Times *t, Session *s, int q, int64_t steps, uint64_t seed, char *err)
 {
     int launches = session_program(s)->sequences[q].launch_count;
+    int runs = session_program(s)->sequences[q].accumulate;
     RandomBatch batch;
     LaunchTime *times = calloc((size_t)launches + 1, sizeof *times);
     bool good = times && random_batch_open(&batch, s, q, seed) && random_batch_rates(s, 0, err);
@@ -88,9 +90,9 @@ static bool measure(Times *t, Session *s, int q, int64_t steps, uint64_t seed, c
         good = session_run(s, q, (const float *const *)batch.images, batch.labels, NULL, err);
         if (i < 0)
             continue;
-        t->step[i] = clock_seconds() - start;
+        t->step[i] = (clock_seconds() - start) / runs;
         for (int l = 0; l < launches; l++)
-            t->launch[i * launches + l] = times[l].seconds;
+            t->launch[i * launches + l] = times[l].seconds / runs;
     }
     session_device_class(s)->profile(session_device(s), q, NULL);
     good = good && (!t->gpu || measure_replays(t, s, q, steps, &batch, err));

@@ -76,6 +76,20 @@ static float *floats_of(double *values, int64_t count)
     return to;
 }
 
+// The same batch as often as a step has batches: their mean is its gradient.
+static float *repeated(double *values, int64_t count, int times)
+{
+    float *one = floats_of(values, count), *all = malloc((size_t)(count * times) * sizeof *all);
+    for (int i = 0; i < times && one && all; i++)
+        memcpy(all + i * count, one, (size_t)count * sizeof *all);
+    if (!one) {
+        free(all);
+        all = NULL;
+    }
+    free(one);
+    return all;
+}
+
 static bool write_param(Case *c, int i)
 {
     int64_t count = shape_count(c->graph->params[i]->shape);
@@ -114,12 +128,14 @@ static bool run_step(Case *c)
     const Evaluator *e = c->evaluator;
     const Sequence *q = &c->side.c.program->sequences[c->side.sequence];
     float *images[8] = { NULL };
-    int32_t *labels = calloc((size_t)q->batch, sizeof *labels);
+    int total = session_images(c->side.s, c->side.sequence);
+    int32_t *labels = calloc((size_t)total, sizeof *labels);
     bool good = labels != NULL;
     for (int i = 0; i < e->input_count && i < 8 && good; i++)
-        good = (images[i] = floats_of(e->input[i], shape_count(c->graph->inputs[i].node->shape))) != NULL;
-    for (int i = 0; i < q->batch && good; i++)
-        labels[i] = (int32_t)e->label[i];
+        good = (images[i] = repeated(e->input[i], shape_count(c->graph->inputs[i].node->shape),
+                                     q->accumulate)) != NULL;
+    for (int i = 0; i < total && good; i++)
+        labels[i] = (int32_t)e->label[i % q->batch];
     const float *const *inputs = (const float *const *)images;
     good = good && session_run(c->side.s, c->side.sequence, inputs, labels, NULL, c->err);
     for (int i = 0; i < 8; i++)

@@ -104,6 +104,8 @@ static bool make_graphs(Compilation *c, const CompileOptions *o, Targets *t, int
             return false;
         take_time(&c->times.front, last);
         g->rule = c->recipe.train.rule;
+        if (mode == GRAPH_TRAIN && c->recipe.has_train)
+            g->accumulate = c->recipe.train.accumulate;
         c->refused = !distribute(g, o->distribution, o->devices, c->err, sizeof c->err);
         if (c->refused || !match_devices(c, o, g, t) || !pass_run(g, t->all ? &options : NULL, o->stop_after))
             return false;

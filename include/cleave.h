@@ -35,7 +35,7 @@ enum { CLEAVE_WHY = 4096 };    // bytes for the text of an error: may hold sever
 
 typedef struct {
     const char *net;           // which net of the file; NULL: the one that is trained, else the last
-    int         batch;         // images a step; 0: what the file says
+    int         batch;         // images at a time; 0: what the file says
     uint64_t    seed;          // of the parameters and of all draws
     int         threads;       // 0: as many as this process may use
     const char *map;           // "gpu0=cpu:0,gpu1=cpu:1"; NULL: all devices on one group of threads
@@ -53,8 +53,8 @@ typedef struct {
 cleave_status cleave_open(cleave **c, const char *file, const cleave_options *options, char *why);
 void          cleave_close(cleave *c);                         // NULL is allowed
 
-// One training step: forward, backward, update. images: batch x c x h x w; labels: batch of them,
-// -1 where there is no image. `result` may be NULL.
+// One training step: forward, backward, update. images: cleave_step_images x c x h x w; labels: as many of
+// them, -1 where there is no image. `result` may be NULL.
 cleave_status cleave_step(cleave *c, const float *images, const int32_t *labels, cleave_result *result);
 // Loss and metrics of a batch, nothing learnt.
 cleave_status cleave_test(cleave *c, const float *images, const int32_t *labels, cleave_result *result);
@@ -65,6 +65,7 @@ cleave_status cleave_predict(cleave *c, const float *images, float *output, size
 const char   *cleave_why(const cleave *c);
 
 int           cleave_batch(const cleave *c);
+int           cleave_step_images(const cleave *c);             // the batch, times `accumulate` of the file
 size_t        cleave_image_size(const cleave *c);              // c * h * w
 size_t        cleave_output_size(const cleave *c);             // numbers an image
 // The parameters, 0 .. count - 1: name ("conv1.weights"), and shape as n, c, h, w.

@@ -231,6 +231,7 @@ const char *cleave_why(const cleave *c) { return c->why; }
 const char *cleave_version(void) { return "0.1.0"; }
 int64_t     cleave_copied_bytes(const cleave *c) { return session_copied_bytes(c->session); }
 int         cleave_batch(const cleave *c) { return c->compilation.program->sequences[0].batch; }
+int         cleave_step_images(const cleave *c) { return session_images(c->session, 0); }
 
 size_t cleave_image_size(const cleave *c)
 {

@@ -25,6 +25,12 @@ static bool fail(char *err, const char *fmt, const char *name)
 
 // --- opening --------------------------------------------------------------------------------------
 
+int session_images(const Session *s, int sequence)
+{
+    const Sequence *q = &s->program->sequences[sequence];
+    return q->batch * q->accumulate;
+}
+
 // The largest port that is summed up: a number or a few per image.
 static int64_t most_sums(const Program *p)
 {
@@ -222,10 +228,13 @@ int session_find_sequence(const Session *s, SequenceKind kind, int batch)
 
 static bool is_label(const ProgramPort *p) { return !strcmp(p->name, "label"); }
 
-static bool write_port(Session *s, const ProgramPort *p, const float *dense, const int32_t *labels,
-                       char *err)
+// `run`: which batch of the step's images.
+static bool write_port(Session *s, const ProgramPort *p, int64_t run, const float *dense,
+                       const int32_t *labels, char *err)
 {
     int64_t item = shape_item(p->shape);
+    dense += dense ? run * shape_count(p->shape) : 0;
+    labels += labels ? run * p->shape.n : 0;
     for (int i = 0; i < PROGRAM_PORT_TENSORS && p->tensors[i] >= 0; i++)
         if (!(labels ? s->class->write_labels(s->device, p->tensors[i], labels + p->first[i], err)
                      : s->class->write(s->device, p->tensors[i], dense + p->first[i] * item, err)))
@@ -233,38 +242,37 @@ static bool write_port(Session *s, const ProgramPort *p, const float *dense, con
     return true;
 }
 
-static bool write_inputs(Session *s, const Sequence *q, const float *const *inputs,
+static bool write_inputs(Session *s, const Sequence *q, int run, const float *const *inputs,
                          const int32_t *labels, char *err)
 {
     int image = 0;
     for (int i = 0; i < q->input_count; i++) {
         const ProgramPort *p = &q->inputs[i];
         if (is_label(p)) {
-            if (labels && !write_port(s, p, NULL, labels, err))
+            if (labels && !write_port(s, p, run, NULL, labels, err))
                 return false;
             continue;
         }
         const float *dense = inputs ? inputs[image] : NULL;
         image++;
-        if (dense && !write_port(s, p, dense, NULL, err))
+        if (dense && !write_port(s, p, run, dense, NULL, err))
             return false;
     }
     return true;
 }
 
-static int count_images(const Sequence *q, const int32_t *labels)
+static int count_images(const int32_t *labels, int images)
 {
     int count = 0;
-    for (int i = 0; i < q->batch; i++)
+    for (int i = 0; i < images; i++)
         count += !labels || labels[i] != -1;
     return count;
 }
 
-// Sum over the batch of a port that holds one number an image. A name that is no port leaves 0.
+// Adds to `sum` a port that holds one number an image. A name that is no port adds nothing.
 static bool sum_port(Session *s, int sequence, const char *name, double *sum, char *err)
 {
     int port = session_find_output(s, sequence, name);
-    *sum = 0;
     if (port < 0)
         return true;
     Shape shape = s->program->sequences[sequence].outputs[port].shape;
@@ -292,15 +300,35 @@ static bool read_result(Session *s, int sequence, SessionResult *r, char *err)
     return true;
 }
 
-// Everything that a run of the sequence begins with.
-static bool prepare(Session *s, int sequence, const float *const *inputs, const int32_t *labels, char *err)
+// The batches of a step draw apart, the first as a step of one does.
+static uint64_t seed_of(const Session *s, int run)
+{
+    return s->seed + (uint64_t)run * 0x9e3779b97f4a7c15u;
+}
+
+// Everything that a run of the sequence begins with; `run` counts the batches of a step.
+static bool prepare(Session *s, int sequence, int run, const float *const *inputs, const int32_t *labels,
+                    char *err)
 {
     const Sequence *q = &s->program->sequences[sequence];
-    StepState state = { .seed = s->seed, .step = s->step, .images = count_images(q, labels) };
+    const int32_t *own = labels ? labels + (int64_t)run * q->batch : NULL;
+    StepState state = { .seed = seed_of(s, run), .step = s->step, .images = count_images(own, q->batch),
+                        .first = run == 0, .last = run + 1 == q->accumulate };
     s->class->enter(s->device, sequence);
-    if (!write_inputs(s, q, inputs, labels, err))
+    if (!write_inputs(s, q, run, inputs, labels, err))
         return false;
     s->class->set_state(s->device, &state, s->rates);
+    return true;
+}
+
+bool session_run_batch(Session *s, int sequence, int run, const float *const *inputs, const int32_t *labels,
+                       char *err)
+{
+    const Sequence *q = &s->program->sequences[sequence];
+    s->has_run = true;
+    if (!prepare(s, sequence, run, inputs, labels, err) || !s->class->run(s->device, sequence, err))
+        return false;
+    s->step += q->kind == SEQUENCE_TRAIN && run + 1 == q->accumulate && !s->class->stopped(s->device);
     return true;
 }
 
@@ -310,17 +338,18 @@ bool session_run(Session *s, int sequence, const float *const *inputs, const int
     if (sequence < 0 || sequence >= s->program->sequence_count)
         return fail(err, "%s", "there is no such sequence in the program");
     const Sequence *q = &s->program->sequences[sequence];
-    if (!prepare(s, sequence, inputs, labels, err))
-        return false;
-    s->has_run = true;
-    if (!s->class->run(s->device, sequence, err))
-        return false;
-    if (q->kind == SEQUENCE_TRAIN && !s->class->stopped(s->device))
-        s->step++;
-    if (!result)
-        return true;
-    *result = (SessionResult){ .images = count_images(q, labels) };
-    return read_result(s, sequence, result, err);
+    bool stopped = false;
+    if (result)
+        *result = (SessionResult){ .images = count_images(labels, session_images(s, sequence)) };
+    for (int run = 0; run < q->accumulate && !stopped; run++) {
+        if (!session_run_batch(s, sequence, run, inputs, labels, err)
+            || (result && !read_result(s, sequence, result, err)))
+            return false;
+        stopped = s->class->stopped(s->device);
+        if (result)
+            result->run = run;
+    }
+    return true;
 }
 
 // --- values that are not finite -------------------------------------------------------------------
@@ -354,7 +383,7 @@ static const char *bad_input(const Sequence *q, const float *const *inputs)
     for (int i = 0, image = 0; i < q->input_count; i++)
         if (!is_label(&q->inputs[i])) {
             const float *dense = inputs[image++];
-            if (dense && !all_finite(dense, shape_count(q->inputs[i].shape)))
+            if (dense && !all_finite(dense, q->accumulate * shape_count(q->inputs[i].shape)))
                 return q->inputs[i].name;
         }
     return NULL;
@@ -428,19 +457,20 @@ bool session_trace(Session *s, int sequence, const float *const *inputs, const i
     if (trace->what)
         return true;
     Search f = { s, sequence, -1, -1, err, false };
-    if (!prepare(s, sequence, inputs, labels, err)
-        || !walk(s, sequence, look_at_launch, &f, err) || f.failed)
-        return false;
+    for (int run = 0; run < q->accumulate && f.tensor < 0; run++)
+        if (!prepare(s, sequence, run, inputs, labels, err)
+            || !walk(s, sequence, look_at_launch, &f, err) || f.failed)
+            return false;
     if (f.tensor >= 0)
         *trace = (SessionTrace){ .what = p->tensors[f.tensor].name, .launch = &q->launches[f.launch] };
     return true;
 }
 
-bool session_walk(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
+bool session_walk(Session *s, int sequence, int run, const float *const *inputs, const int32_t *labels,
                   DeviceMade *made, void *context, char *err)
 {
     s->has_run = true;
-    return prepare(s, sequence, inputs, labels, err) && walk(s, sequence, made, context, err);
+    return prepare(s, sequence, run, inputs, labels, err) && walk(s, sequence, made, context, err);
 }
 
 int session_find_output(const Session *s, int sequence, const char *name)

@@ -72,13 +72,20 @@ typedef struct {
     double metrics[SESSION_METRICS];       // sums, in order of the recipe's metrics: top5 counts hits
     int    images;                         // samples that counted (label other than -1)
     bool   stopped;                        // the loss was not finite: no update was applied
+    int    run;                            // which batch of the step ran last: where it stopped
 } SessionResult;
 
-// Runs a sequence once. inputs[i]: dense NCHW of the sequence's i-th image port (ports other than
-// "label"), `batch` images each; labels: `batch` int32, -1 for no sample; NULL when predicting.
+// Images that a run of a sequence takes: its batch, or the batches of a step that accumulates.
+int  session_images(const Session *s, int sequence);
+// Runs a sequence once, or a training sequence for each batch of a step. inputs[i]: dense NCHW of the
+// sequence's i-th image port (ports other than "label"), session_images of them; labels: as many int32,
+// -1 for no sample; NULL when predicting. Values read behind it are those of the last batch.
 // `result` may be NULL when predicting. An input pointer NULL leaves what was written before.
 bool session_run(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
                  SessionResult *result, char *err);
+// One batch, `run`, of a step of several; they come in order. The step is counted behind the last.
+bool session_run_batch(Session *s, int sequence, int run, const float *const *inputs, const int32_t *labels,
+                       char *err);
 // Where a value that is not finite comes from.
 typedef struct {
     const char   *what;                    // the tensor's name; NULL: everything is finite
@@ -86,13 +93,13 @@ typedef struct {
     bool          is_param;
 } SessionTrace;
 
-// Runs a sequence once more as the last run did, launch by launch, and looks at every value as it
-// is made. For a run that was stopped: nothing is applied before the fault is found.
+// Runs a sequence once more as the last run did, batch by batch and launch by launch, and looks at every
+// value as it is made. For a run that was stopped: nothing is applied before the fault is found.
 bool session_trace(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
                    SessionTrace *trace, char *err);
-// Runs a sequence launch by launch and calls `made` behind each, which may read and write tensors through
-// session_device_class(s). Does not count up the step.
-bool session_walk(Session *s, int sequence, const float *const *inputs, const int32_t *labels,
+// Runs a batch of a step, as session_run_batch does, launch by launch and calls `made` behind each, which
+// may read and write tensors through session_device_class(s). Does not count up the step.
+bool session_walk(Session *s, int sequence, int run, const float *const *inputs, const int32_t *labels,
                   DeviceMade *made, void *context, char *err);
 // The first parameter that is not finite; -1: all are. False: they cannot be read.
 bool session_bad_param(Session *s, int *bad, char *err);

@@ -1,5 +1,5 @@
-// The rules by which weights follow gradients. g is the gradient of the mean over the batch, m momentum, d
-// decay times w.
+// The rules by which weights follow gradients. g is the gradient of the mean over the batches of a step, m
+// momentum, d decay times w.
 #ifndef BASE_SOLVER_H
 #define BASE_SOLVER_H
 

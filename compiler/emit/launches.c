@@ -32,7 +32,8 @@ static const char *phase_of(const Group *group)
     case PATTERN_WEIGHTS_UPDATE: return "weight gradient and update";
     case PATTERN_WEIGHTS:
     case PATTERN_FC_WEIGHTS:
-    case PATTERN_CHANNEL_SUM: return "weight gradient";
+    case PATTERN_CHANNEL_SUM:
+    case PATTERN_ACCUMULATE: return "weight gradient";
     default:                  return "input gradient";
     }
 }
@@ -356,6 +357,7 @@ bool make_sequence(Maker *m, const Graph *g, const GraphTensors *t, Sequence *s)
     s->kind = g->mode == GRAPH_TRAIN  ? SEQUENCE_TRAIN
               : g->mode == GRAPH_TEST ? SEQUENCE_TEST : SEQUENCE_PREDICT;
     s->batch = g->batch;
+    s->accumulate = g->accumulate;
     s->launches = ARENA_ARRAY(m->arena, Launch, GROUP_KERNELS * g->group_count);
     s->copies = ARENA_ARRAY(m->arena, Copy, g->group_count);
     s->commands = ARENA_ARRAY(m->arena, Command, GROUP_KERNELS * g->command_count);

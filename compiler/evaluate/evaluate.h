@@ -22,6 +22,8 @@ typedef struct Evaluator {
     EvaluatorRates *rates;         // by index of the parameter; 0 at first
     uint64_t        seed, step;    // key dropout
     bool            frozen;        // updates are not carried out
+    bool            is_first;      // gradients are accumulated as behind a step's first batch; else as in a
+                                   // step whose batches are all alike
     uint64_t        decisions;     // hash of the branches the last run took (which side of a relu,
                                    // which maximum): two runs with one hash have no kink between
 } Evaluator;

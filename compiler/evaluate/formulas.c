@@ -27,5 +27,5 @@ Formula *const formulas[OP_COUNT] = {
     [OP_BATCH_EMBED] = formula_batch_embed,
     [OP_ALL] = formula_same,
     [OP_JOIN] = formula_same,         [OP_COPY] = formula_same,
-    [OP_RELAYOUT] = formula_same,
+    [OP_RELAYOUT] = formula_same,     [OP_ACCUMULATE] = formula_accumulate,
 };

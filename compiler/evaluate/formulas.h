@@ -14,7 +14,7 @@ Formula formula_max_pool, formula_max_pool_dx, formula_mean_pool, formula_mean_p
 Formula formula_lrn, formula_lrn_dx, formula_lrn_map, formula_lrn_map_dx;
 Formula formula_bias_dw, formula_softmax, formula_softmax_dx, formula_cross_entropy; // reduction.c
 Formula formula_cross_entropy_dx, formula_top;
-Formula formula_same, formula_concat, formula_slice, formula_embed;                // shape.c
+Formula formula_same, formula_accumulate, formula_concat, formula_slice, formula_embed;                // shape.c
 Formula formula_batch_concat, formula_batch_slice, formula_batch_embed;
 
 extern Formula *const formulas[OP_COUNT];      // formulas.c; NULL: the evaluator itself does it

@@ -8,6 +8,13 @@ void formula_same(Evaluator *e, const Node *n, const double *const *in, double *
     memcpy(y, in[0], (size_t)shape_count(n->shape) * sizeof *y);
 }
 
+void formula_accumulate(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    double share = e->is_first ? 1.0 / n->attr.accumulate.batches : 1;
+    for (int64_t i = 0; i < shape_count(n->shape); i++)
+        y[i] = share * in[0][i];
+}
+
 // `count` channels of each image, from channel `from_first` of x to channel `to_first` of y.
 static void copy_channels(const double *x, Shape xs, int64_t from_first, double *y, Shape ys,
                           int64_t to_first, int64_t count)

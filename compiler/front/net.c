@@ -45,16 +45,17 @@ static bool is_param(const Ast *net, const char *name)
 void net_check_overrides(Elab *e, const Ast *item)
 {
     const Ast *net = derive_written(e, item);
-    static const char *const plain[] = { "batch", "epochs", "seed", "precision" };
+    static const char *const plain[] = { "batch", "accumulate", "epochs", "seed", "precision" };
+    enum { PLAIN = sizeof plain / sizeof *plain };
     const Ast *overrides = items_overrides(e);
     for (int i = 0; net && overrides && i < overrides->count; i++) {
         const Ast *s = overrides->children[i];
         if (s->kind != AST_BIND || strchr(s->text, '.') || is_param(net, s->text) ||
-            word_in("batch epochs seed precision", s->text))
+            word_in("batch accumulate epochs seed precision", s->text))
             continue;
-        const char **known = ARENA_ARRAY(e->arena, const char *, net->param_count + 4);
+        const char **known = ARENA_ARRAY(e->arena, const char *, net->param_count + PLAIN);
         int count = 0;
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < PLAIN; k++)
             known[count++] = plain[k];
         for (int k = 0; k < net->param_count; k++)
             if (net->params[k]->kind == AST_PARAM)

@@ -290,7 +290,7 @@ static bool read_precision(Train *t, const Ast *s)
 static bool unknown_bind(Train *t, const Ast *s)
 {
     static const char *const known[] = { "loss", "report", "batch", "epochs", "seed", "solver", "biases",
-                                         "precision" };
+                                         "precision", "accumulate" };
     enum { KNOWN = sizeof known / sizeof *known };
     const char *nearest = text_nearest(s->text, known, KNOWN);
     elab_error(t->e, s->name_at, "E506", "a train section has no `%s`%s%s%s", s->text,
@@ -321,6 +321,12 @@ static bool read_bind(Train *t, const Ast *s)
         if (!read_whole(t, s, 1, 65536, &number))
             return false;
         t->out->batch = (int)number;
+        return true;
+    }
+    if (!strcmp(s->text, "accumulate")) {
+        if (!read_whole(t, s, 1, TRAIN_ACCUMULATE_MOST, &number))
+            return false;
+        t->out->accumulate = (int)number;
         return true;
     }
     if (!strcmp(s->text, "epochs")) {
@@ -474,13 +480,14 @@ static bool is_event(const Ast *s)
 static bool read_overrides(Train *t)
 {
     const Ast *overrides = items_overrides(t->e);
-    static const char *const plain[] = { "batch", "epochs", "seed", "precision" };
+    static const char *const plain[] = { "batch", "accumulate", "epochs", "seed", "precision" };
+    enum { PLAIN = sizeof plain / sizeof *plain };
     bool fine = true;
     for (int i = 0; overrides && i < overrides->count; i++) {
         const Ast *s = overrides->children[i];
         const char *dot = s->kind == AST_BIND ? strrchr(s->text, '.') : NULL;
         bool ours = dot && !word_in("init bias", dot + 1);         // those are the net's
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < PLAIN; k++)
             ours = ours || (s->kind == AST_BIND && !strcmp(s->text, plain[k]));
         if (ours)
             fine &= read_bind(t, s);
@@ -491,8 +498,8 @@ static bool read_overrides(Train *t)
 bool train_recipe(Elab *e, const Ast *train, Recipe *out)
 {
     TrainRecipe *r = &out->train;
-    *r = (TrainRecipe){ .net = train->text, .data = train->names[0], .batch = 128, .at = train->at,
-                        .seed = e->options->seed };
+    *r = (TrainRecipe){ .net = train->text, .data = train->names[0], .batch = 128, .accumulate = 1,
+                        .at = train->at, .seed = e->options->seed };
     const Ast *body = train->children[0];
     if (body->kind != AST_BODY)
         return false;

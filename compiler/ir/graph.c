@@ -5,7 +5,7 @@
 Graph *graph_new(Arena *arena, Diag *diag, const char *name, GraphMode mode, int batch)
 {
     Graph *g = ARENA_NEW(arena, Graph);
-    *g = (Graph){ .arena = arena, .diag = diag, .name = name, .mode = mode, .batch = batch };
+    *g = (Graph){ .arena = arena, .diag = diag, .name = name, .mode = mode, .batch = batch, .accumulate = 1 };
     names_open(&g->names, arena);
     return g;
 }

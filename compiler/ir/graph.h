@@ -92,7 +92,12 @@ typedef struct { int64_t first, count; } SliceAttr;            // slice: so many
 typedef struct { int k; } TopAttr;
 typedef struct { int index; int64_t first; } PortAttr;        // input: which of graph->inputs, and its first
                                       // image; place repeats it on other devices and cuts it for parts
-typedef struct { int param; SolverRule rule; } UpdateAttr;     // index into params: finds its rates
+typedef struct { int batches; } AccumulateAttr;                // of a step
+typedef struct {
+    int        param;                 // index into params: finds its rates
+    SolverRule rule;
+    bool       waits;                 // does nothing but behind the last batch of a step
+} UpdateAttr;
 
 typedef struct Storage Storage;
 typedef enum { ROLE_FORWARD, ROLE_BACKWARD, ROLE_UPDATE } NodeRole;
@@ -117,6 +122,7 @@ struct Node {
         ParamAttr     param;
         SliceAttr     slice;
         TopAttr       top;
+        AccumulateAttr accumulate;
         UpdateAttr    update;
         PortAttr      port;
     } attr;
@@ -163,7 +169,8 @@ struct Graph {
     const char *name;                 // of the net
     Span        derived, derived_name;           // `net a = b with { ... }` and a; {0, 0}: written out
     SolverRule  rule;                            // GRAPH_TRAIN: of all updates; who has the train section
-                                                 // sets it before pass_autodiff
+    int         accumulate;                      // sets it, and how many batches a step has (1 as made),
+                                                 // before pass_autodiff
     GraphMode   mode;
     int         batch;
     Node      **nodes;

@@ -33,6 +33,7 @@ typedef enum {
     OP_PER_PART    = 1 << 11,  // under a split every part is treated apart (lrn)
     OP_DUPLICATES  = 1 << 12,  // place may repeat it on every device instead of copying its value
     OP_WEIGHTS     = 1 << 13,  // its value has the shape of a parameter
+    OP_KEEPS       = 1 << 14,  // adds to what the run before has left in its bytes, which are its own
 } OpTrait;
 
 // What an op costs for one run of the whole node (all images of the batch).

@@ -43,12 +43,24 @@ static void copy_back(Graph *g, Node *copy)
     }
 }
 
+// Where a step has several batches, weights follow what their gradients come to.
+static Node *accumulated(Graph *g, Node *param, Node *dw)
+{
+    Node *n = gradient_node(g, OP_ACCUMULATE, "sum", param, 1, &dw);
+    n->attr.accumulate.batches = g->accumulate;
+    graph_infer(g, n);
+    return n;
+}
+
 static void add_update(Graph *g, Node *param, Node *dw)
 {
+    if (g->accumulate > 1)
+        dw = accumulated(g, param, dw);
     Node *n = gradient_node(g, OP_SGD, "update", param, 2, (Node *[]){ param, dw });
     n->role = ROLE_UPDATE;
     n->attr.update.param = param->attr.param.param->index;
     n->attr.update.rule = g->rule;
+    n->attr.update.waits = g->accumulate > 1;
     graph_infer(g, n);
 }
 

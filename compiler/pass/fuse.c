@@ -98,6 +98,8 @@ static const char *refuse_op(Op op)
         return "it joins, cuts or flattens where the values stand, in no kernel";
     if (op_has(op, OP_UPDATE))
         return "an update is a kernel of its own, except behind the gradient of weights that it alone reads";
+    if (op_has(op, OP_KEEPS))
+        return "it adds to what the step's earlier batches have left";
     if (op_has(op, OP_REDUCTION))
         return "it sums over places that other kernel items make";
     if (op_has(op, OP_NEIGHBOURS))

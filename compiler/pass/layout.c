@@ -481,7 +481,7 @@ static Layout gradient_layout(const Plan *p, const Node *n)
 
 static bool keeps_layout(const Node *n)
 {
-    return op_has(n->op, OP_UPDATE) || layout_is_weights(&n->in[0]->layout);
+    return op_has(n->op, OP_UPDATE | OP_KEEPS) || layout_is_weights(&n->in[0]->layout);
 }
 
 static void set_output(Plan *p, Node *n)
@@ -500,6 +500,8 @@ static void set_output(Plan *p, Node *n)
     LayoutKind kind = want == WANT_SAME ? x->layout.kind : p->layouts->kinds[want];
     if (want == WANT_SAME && keeps_layout(n)) {
         n->layout = x->layout;
+        if (op_has(n->op, OP_KEEPS))                 // a sum in fewer bits would lose what is added last
+            n->layout.element = ELEMENT_FLOAT;
         return;
     }
     n->layout = layout_of_kind(kind, p->vector, &pieces, n->shape);

@@ -107,12 +107,12 @@ static void find_lives(Plan *p)
 
 // What the host or another device touches keeps its bytes through the whole sequence, and so does
 // what has zeros that nobody writes again: they are cleared once, when the sequence is entered.
-// Rounded copies of parameters keep theirs from one run to the next.
+// Rounded copies of parameters keep theirs from one run to the next, and so does what grows with each.
 static void find_pinned(Plan *p)
 {
     Graph *g = p->g;
     for (int i = 0; i < g->count; i++)
-        if (op_has(g->nodes[i]->op, OP_SOURCE))
+        if (op_has(g->nodes[i]->op, OP_SOURCE | OP_KEEPS))
             pin(p, g->nodes[i]);
     for (int i = 0; i < g->count; i++)
         pin(p, g->nodes[i]->rounded);

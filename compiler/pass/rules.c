@@ -53,6 +53,7 @@ const Rule op_rules[OP_COUNT] = {
     [OP_COPY]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_COPY,         0 },
     [OP_RELAYOUT]         = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_RELAYOUT,     0 },
     [OP_FLIP]             = { { WANT_FILTERS },                                          WANT_FLIPPED,   PIECES_KEPT,    VIEW_NEVER,  PATTERN_RELAYOUT,     0 },
+    [OP_ACCUMULATE]       = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_ACCUMULATE,   0 },
     [OP_SGD]              = { { WANT_ANY, WANT_AS_PARAM },                               WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_UPDATE,       0 },
 };
 

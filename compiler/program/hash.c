@@ -78,6 +78,7 @@ static void hash_sequence(XXH3_state_t *h, const Sequence *s)
 {
     hash_number(h, s->kind);
     hash_number(h, s->batch);
+    hash_number(h, s->accumulate);
     for (int i = 0; i < s->launch_count; i++) {
         const Launch *l = &s->launches[i];
         hash_number(h, l->kernel);

@@ -123,7 +123,8 @@ void program_print(const Program *p, FILE *out)
     print_kernels(p, out);
     for (int i = 0; i < p->sequence_count; i++) {
         const Sequence *s = &p->sequences[i];
-        fprintf(out, "\nsequence %d: %s, batch %d\n", i, sequence_words[s->kind], s->batch);
+        fprintf(out, "\nsequence %d: %s, batch %d", i, sequence_words[s->kind], s->batch);
+        fprintf(out, s->accumulate > 1 ? ", %d batches a step\n" : "\n", s->accumulate);
         print_ports("input", s->inputs, s->input_count, out);
         print_ports("output", s->outputs, s->output_count, out);
         for (int k = 0; k < s->command_count; k++)

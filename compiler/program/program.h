@@ -73,6 +73,8 @@ typedef struct {
     uint64_t seed, step;           // key of all random numbers
     int32_t  stop;                 // set by the loss kernel on NaN or infinity: updates then do nothing
     int32_t  images;               // samples that count in this batch (labels other than -1)
+    int32_t  first, last;          // is the batch the step's first, its last? Both in a step of one
+                                   // batch; see Sequence.accumulate
 } StepState;
 typedef struct { float lr, momentum, decay, reserved; } ParamRates;
 
@@ -204,6 +206,8 @@ typedef struct {
 typedef struct {
     SequenceKind kind;
     int          batch;
+    int          accumulate;       // training: runs of a step, each of a batch of its own, behind whose last
+                                   // weights follow the mean of the gradients; 1 elsewhere
     Launch      *launches;
     int          launch_count;
     Copy        *copies;

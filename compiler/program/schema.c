@@ -109,6 +109,7 @@ RECORD(record_port, ProgramPort,
     SHAPE(ProgramPort, shape));
 RECORD(record_sequence, Sequence,
     WORD(Sequence, kind, sequence_kinds), INT(Sequence, batch),
+    INT(Sequence, accumulate),
     ARRAY(Sequence, launches, launch_count, record_launch),
     ARRAY(Sequence, copies, copy_count, record_copy),
     ARRAY(Sequence, commands, command_count, record_command),
@@ -143,7 +144,8 @@ RECORD(record_metric, Metric,
     WORD(Metric, kind, metric_kinds), INT(Metric, k), OPTIONAL(Metric, name));
 RECORD(record_train, TrainRecipe,
     OPTIONAL(TrainRecipe, net), OPTIONAL(TrainRecipe, data), INT(TrainRecipe, batch),
-    LONG(TrainRecipe, epochs), ARRAY(TrainRecipe, metrics, metric_count, record_metric),
+    INT(TrainRecipe, accumulate), LONG(TrainRecipe, epochs),
+    ARRAY(TrainRecipe, metrics, metric_count, record_metric),
     ARRAY(TrainRecipe, settings, setting_count, record_setting),
     ARRAY(TrainRecipe, events, event_count, record_event), FIELD(TrainRecipe, seed, FIELD_SEED),
     OPTIONAL(TrainRecipe, precision));

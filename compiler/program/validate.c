@@ -461,7 +461,8 @@ static bool check_lists(const Program *p, const Sequence *s, char *err)
 
 static bool check_sequence(const Program *p, const Sequence *s, Arena *scratch, char *err)
 {
-    if (!in_range(s->batch, 1, SHAPE_MOST) || !in_range(s->launch_count, 0, MOST_ROWS)
+    if (!in_range(s->batch, 1, SHAPE_MOST) || !in_range(s->accumulate, 1, TRAIN_ACCUMULATE_MOST)
+        || (s->accumulate > 1 && s->kind != SEQUENCE_TRAIN) || !in_range(s->launch_count, 0, MOST_ROWS)
         || !in_range(s->copy_count, 0, MOST_ROWS) || !in_range(s->command_count, 0, MOST_ROWS))
         return FAIL("its batch or a number of rows is out of range");
     for (int i = 0; i < s->launch_count; i++)

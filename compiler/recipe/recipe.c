@@ -85,6 +85,8 @@ static void print_event(const TrainRecipe *t, const Event *e, FILE *out)
 static void print_train(const TrainRecipe *t, FILE *out)
 {
     fprintf(out, "train %s on %s {\n  batch = %d\n", t->net, t->data ? t->data : "nothing", t->batch);
+    if (t->accumulate > 1)
+        fprintf(out, "  accumulate = %d\n", t->accumulate);
     if (t->epochs)
         fprintf(out, "  epochs = %" PRId64 "\n", t->epochs);
     if (t->rule != SOLVER_PAPER)

@@ -79,9 +79,13 @@ typedef struct {
 typedef enum { METRIC_LOSS, METRIC_TOP } MetricKind;
 typedef struct { MetricKind kind; int k; const char *name; } Metric;     // top(5): "top5"
 
+enum { TRAIN_ACCUMULATE_MOST = 4096 };
+
 typedef struct {
     const char *net, *data;           // names of the sections used
     int         batch;
+    int         accumulate;           // batches of a step, 1 .. TRAIN_ACCUMULATE_MOST: weights follow the
+                                      // mean of their gradients
     int64_t     epochs;               // 0: until something stops it
     SolverRule  rule;                 // how weights follow gradients
     Metric     *metrics;              // `report`; the loss is always reported

@@ -26,6 +26,7 @@ typedef struct {
     uint64_t seed, step;
     int32_t  stop;                     // a loss was NaN or infinite: updates do nothing
     int32_t  images;
+    int32_t  first, last;              // of a step's batches, is this the first, the last?
 } StepState;
 typedef struct { float lr, momentum, decay, reserved; } ParamRates;     // behind it, one a parameter
 

@@ -1,11 +1,12 @@
 // The solver's step, elementwise on stored values in any layout (padding has no gradient and stays
-// zero). Does nothing after a loss that was not a number. One item makes CHUNK elements.
-// Holes: COUNT CHUNK PARAM RULE; ARG_G ARG_STATE ARG_W ARG_V.
+// zero). Does nothing after a loss that was not a number, nor, where it WAITS, before a step's last batch.
+// One item makes CHUNK elements.
+// Holes: COUNT CHUNK PARAM RULE WAITS; ARG_G ARG_STATE ARG_W ARG_V.
 void KERNEL(void *const *t, long item, void *scratch)
 {
     (void)scratch;
     const StepState *state = t[ARG_STATE];
-    if (state->stop)
+    if (state->stop || (WAITS && !state->last))
         return;
     const ParamRates *rate = (const ParamRates *)(state + 1) + PARAM;
     const float *g = t[ARG_G];

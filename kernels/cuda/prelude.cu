@@ -24,6 +24,7 @@ struct StepState {
     u64 seed, step;
     int stop;                          // a loss was NaN or infinite: updates do nothing
     int images;
+    int first, last;                   // of a step's batches, is this the first, the last?
 };
 struct ParamRates { float lr, momentum, decay, reserved; };             // behind it, one a parameter
 

@@ -21,11 +21,12 @@ static void add_images(const StoppedStep *at, char err[TRAIN_ERROR])
     const Sequence *q = &session_program(at->s)->sequences[at->sequence];
     int port = session_find_output(at->s, at->sequence, "loss"), bad = 0, first = -1;
     float *loss = calloc((size_t)q->batch, sizeof *loss);
+    const int32_t *labels = at->batch->labels + at->first;
     bool each = loss && port >= 0 && shape_count(q->outputs[port].shape) == q->batch &&
                 session_read_output(at->s, at->sequence, port, loss, why);
     for (int i = 0; each && i < q->batch; i++)
-        if (at->batch->labels[i] >= 0 && !isfinite(loss[i])) {
-            first = first < 0 ? i : first;
+        if (labels[i] >= 0 && !isfinite(loss[i])) {
+            first = first < 0 ? at->first + i : first;
             bad++;
         }
     free(loss);

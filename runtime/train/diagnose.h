@@ -8,6 +8,7 @@ typedef struct {
     Session             *s;
     int                  sequence;
     const Batch         *batch;            // the one that the stopped step was given
+    int                  first;            // place in it of the first image of the run that stopped
     const Feed          *feed;
     const LoaderOptions *loader;
     int64_t              step, epoch;      // finished before it

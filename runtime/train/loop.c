@@ -205,11 +205,12 @@ static bool count_periods(Run *r, EventKind kind, int64_t done)
 
 // --- steps --------------------------------------------------------------------------------------
 
-static bool stop_numerically(Run *r, const Batch *b)
+static bool stop_numerically(Run *r, const Batch *b, int run)
 {
     const Feed *feed = &r->o->data->train;
-    LoaderOptions l = { .batch = r->p->sequences[r->sequence].batch, .seed = session_seed(r->s) };
-    StoppedStep at = { r->s, r->sequence, b, feed, &l, r->step, r->epoch,
+    LoaderOptions l = { .batch = session_images(r->s, r->sequence), .seed = session_seed(r->s) };
+    int first = run * r->p->sequences[r->sequence].batch;
+    StoppedStep at = { r->s, r->sequence, b, first, feed, &l, r->step, r->epoch,
                        loader_epoch_batches(feed, l.batch, false) };
     diagnose_step(&at, r->err);
     r->fault = TRAIN_NUMERICAL;
@@ -226,7 +227,7 @@ static bool run_step(Run *r, Loader *loader)
     SessionResult one;
     const float *inputs[] = { b->images };
     bool fine = update_rates(r) && session_run(r->s, r->sequence, inputs, b->labels, &one, r->err);
-    fine = fine && (!one.stopped || stop_numerically(r, b));
+    fine = fine && (!one.stopped || stop_numerically(r, b, one.run));
     loader_done(loader, b);
     if (!fine)
         return false;
@@ -315,7 +316,7 @@ static int batches_ahead(const Feed *f, int batch)
 
 static TrainEnd run_with_loader(Run *r)
 {
-    int batch = r->p->sequences[r->sequence].batch;
+    int batch = session_images(r->s, r->sequence);
     const Feed *feed = &r->o->data->train;
     LoaderOptions l = { .batch = batch, .first = r->step, .seed = session_seed(r->s),
                         .skip_bad = r->o->skip_bad, .threads = r->o->loader_threads,

@@ -23,6 +23,7 @@ v 0 --steps 1 --reference fp32;     says '^cpu:[a-z0-9]+ and cuda:sm_80 agree: .
 v 0 --steps 1 --precision fp32;     says '^cpu:[a-z0-9]+ and cuda:sm_80:fp32 agree: .* within 2e-05'
 v 0 --steps 1 --precision bf16;     says 'within 0.02 of'
 v 0 --steps 1 --list;               says '^   1 fc2.weights +[0-9]+ numbers, apart by .* of the largest, .* of the norm, 0 tipped$'
+v 0 --steps 1 --set accumulate=2;    says 'tf32 and cuda:sm_80 agree: .* within 2e-05'
 v 2 --reference bf16;               says '--reference bf16 is not for cuda:sm_80: say fp32 or tf32$'
 v 2 --reference tf32 --precision fp32; says '--reference tf32 is not for cuda:sm_80:fp32: say fp32$'
 

@@ -109,7 +109,7 @@ static char *state(CaseRun *r)
     make_room(r, &r->state, sizeof(CaseState), 0);
     CaseState *s = (CaseState *)(void *)r->state.at;
     s->state = (StepState){ .seed = r->of->evaluator->seed, .step = r->of->evaluator->step,
-                            .stop = r->of->stopped };
+                            .stop = r->of->stopped, .first = 1, .last = 1 };
     for (int i = 0; i < CASE_PARAMS; i++)
         s->rates[i] = (ParamRates){ CASE_LR, CASE_MOMENTUM, CASE_DECAY, 0 };
     return r->state.at;

@@ -40,7 +40,7 @@ void cuda_net_open(const CudaNet *net, Element precision, Nvrtc *nvrtc, SmallNet
     evaluator_fill(c->evaluator, 11 + net->with);
     if (net->batch > 2)
         c->evaluator->label[1] = -1;                         // no sample
-    c->evaluator->frozen = true;
+    c->evaluator->frozen = c->evaluator->is_first = true;
     evaluator_run(c->evaluator);
 }
 

@@ -300,6 +300,14 @@ static void wide_fc(SmallNet *s, unsigned with)
     loss(s, small_bias(s, small_fc(s, dropped(s, x, 0.5, true), 1000)));
 }
 
+// A step of three batches: gradients are gathered, of whole vectors and not.
+static void several(SmallNet *s, unsigned with)
+{
+    s->g->accumulate = 3;
+    Node *x = relu(s, conv(s, small_input(s, 3, 7, 7), (int)with, 1, small_window(3, 1, 1)));
+    loss(s, small_bias(s, small_fc(s, x, 10)));
+}
+
 const CudaNet cuda_nets[] = {
     // The longest first.
     { "fc 4096 -> 1000, updated", wide_fc,       0, 2, true,  true,  TF32, ALL },
@@ -335,6 +343,8 @@ const CudaNet cuda_nets[] = {
     { "pieces, lrn",              pieces,        1, 3, true,  false, 0, ALL },
     { "pieces, pool",             pieces,        2, 3, true,  false, 0, ALL },
     { "pieces, lrn and pool",     pieces,        3, 3, true,  false, BF16, ALL },
+    { "three batches",            several,      12, 3, true,  true,  TF32, ALL },
+    { "three batches, 7 maps",    several,       7, 3, false, false, BF16, ALL },
     { "joined twice",             joined_twice, 8, 3, true,  false, TF32, ALL },
     { "odd groups",               odd_shapes,    0, 3, true,  true,  TF32, ALL },
     { "odd groups, stored",       odd_shapes,    0, 1, true,  false, FP32, ALL },

@@ -170,7 +170,8 @@ static void prepare(KernelUnitCase *u, KernelGraph *k, const KernelCase *c, Stat
 {
     const Group *g = c->kern.group;
     if (k->evaluator)
-        state->state = (StepState){ .seed = k->evaluator->seed, .step = k->evaluator->step };
+        state->state = (StepState){ .seed = k->evaluator->seed, .step = k->evaluator->step,
+                                      .first = 1, .last = 1 };
     for (int i = 0; i < MOST_PARAMS; i++)
         state->rates[i] = (ParamRates){ LR, MOMENTUM, DECAY, 0 };
     for (int i = 0; i < g->input_count; i++)

@@ -22,6 +22,7 @@ static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, Build *build, unsign
     graph_device(s->g, "gpu0");
     build(s, seed);
     s->g->rule = (SolverRule)(seed % SOLVER_RULES);
+    s->g->accumulate = 1 + (int)(seed % 3);
     PassOptions t = { u->target, fuse, false, true, 1, NULL };
     if (!pass_run(s->g, &t, NULL)) {
         diag_print(&s->diag, stderr, false);
@@ -29,7 +30,7 @@ static KernelGraph *add_net(KernelUnitCase *u, SmallNet *s, Build *build, unsign
     }
     Evaluator *e = evaluator_open(&s->arena, s->g);
     evaluator_fill(e, seed);
-    e->frozen = true;
+    e->frozen = e->is_first = true;
     evaluator_run(e);
     return kernel_graph_add(u, s->g, e);
 }

@@ -26,6 +26,7 @@ bool sgd_emit(Emit *e, Kern *k)
     head_constant(e, "CHUNK", CHUNK);
     head_constant(e, "PARAM", n->attr.update.param);
     head_constant(e, "RULE", n->attr.update.rule);
+    head_constant(e, "WAITS", n->attr.update.waits);
     head_constant(e, "ARG_G", g);
     head_constant(e, "ARG_STATE", state);
     head_constant(e, "ARG_W", w);

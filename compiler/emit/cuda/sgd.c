@@ -29,5 +29,6 @@ bool cuda_sgd_emit(Emit *e, Kern *k)
     head_constant(e, "COUNT", count);
     cuda_tensor(e, "G", g, n->in[1]);
     cuda_weights(e, k, n);
+    head_constant(e, "WAITS", n->attr.update.waits);
     return head_body(e, "cuda/sgd.cu");
 }
