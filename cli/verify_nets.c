@@ -63,6 +63,9 @@ static void put_maps(FILE *out, Draw *d)
     if (between(d, 0, 2))
         fprintf(out, "  -> conv(%d, %d, pad = 1) -> %s\n", ONE_OF(d, channels), between(d, 1, 3),
                 activation(d));
+    if (between(d, 0, 3) == 0)                               // strides, for each place has filters of its own
+        fprintf(out, "  -> local(%d, 3, stride = %d, pad = 1%s) -> %s\n", between(d, 1, 9), between(d, 3, 4),
+                between(d, 0, 1) ? ", bias = none" : "", activation(d));
 }
 
 void verify_net(FILE *out, uint64_t seed, int64_t number)

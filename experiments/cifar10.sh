@@ -4,12 +4,12 @@
 # not repeated, one that was cut off goes on from its last checkpoint. Leaves report.txt and report.json in the
 # folder of the results.
 #
-#   experiments/cifar10.sh [--nets "80sec 18pct"] [--seeds 1] [--jobs 1] [--out build/cifar10]
+#   experiments/cifar10.sh [--nets "80sec 18pct 13pct"] [--seeds 1] [--jobs 1] [--out build/cifar10]
 #
 # The data are the JPEG copy in ../shared/data: all 60,000 images, but not the original pixels.
 set -eu
 cd "$(dirname "$0")/.."
-nets="80sec 18pct" seeds=1 jobs=1 out=build/cifar10
+nets="80sec 18pct 13pct" seeds=1 jobs=1 out=build/cifar10
 while [ $# -gt 0 ]; do
     case $1:$# in
     --nets:1|--seeds:1|--jobs:1|--out:1) echo "cifar10.sh: $1 needs a value" >&2; exit 2 ;;
@@ -26,7 +26,8 @@ recipe() {                                          # net: its file, epochs, err
     case $1 in
     80sec) file=cifar_quick.net epochs=10 bar=28 published=26 ;;
     18pct) file=cifar_18pct.net epochs=40 bar=24 published=18 ;;
-    *) echo "cifar10.sh: no such net: $1; there are 80sec and 18pct" >&2; exit 2 ;;
+    13pct) file=cifar_13pct.net epochs=50 bar=20 published=13 ;;
+    *) echo "cifar10.sh: no such net: $1; there are 80sec, 18pct and 13pct" >&2; exit 2 ;;
     esac
 }
 for net in $nets; do recipe "$net"; done
@@ -45,10 +46,9 @@ run() {                                             # net seed
     result=$out/$1-$2
     grep -qs '"how":"done"' "$result/run.jsonl" && return
     mkdir -p "$result"
-    newest=$(find "$result" -name '*.safetensors' -printf '%T@ %p\n' | sort -n | tail -n 1)
     which="$1, seed $2"
     set -- --seed "$2"
-    [ -z "$newest" ] || set -- --resume "${newest#* }"
+    ls "$result"/*.safetensors >/dev/null 2>&1 && set -- --resume "$result"       # its newest readable one
     "$out/cleave" train "$out/$file" --set epochs=$epochs --threads 1 --out "$result" --data train="$folder/cifar10/train" \
         --data test="$folder/cifar10/test" "$@" >>"$result/output.txt" 2>&1 ||
         { echo "cifar10.sh: $which failed:" >&2; tail -n 5 "$result/output.txt" >&2; }

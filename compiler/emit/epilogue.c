@@ -38,10 +38,11 @@ static Chain prologue_of(const Kern *k, Lanes lanes)
     return (Chain){ k, k->group->nodes, k->group->prologue_count, NULL, lanes };
 }
 
-// One value for each channel (a bias), not one for each element.
+// One value for each channel (a bias), not one for each element, nor for each place of a map.
 static bool is_per_channel(const Node *operand, const Node *n)
 {
-    return !shape_equal(operand->shape, n->shape)
+    bool has_places = operand->shape.h * operand->shape.w > 1;
+    return (!has_places && !shape_equal(operand->shape, n->shape))
         || (operand->layout.kind != n->layout.kind && operand->shape.h * operand->shape.w == 1
             && operand->shape.n == 1);
 }
@@ -108,7 +109,8 @@ static void print_operand(Emit *e, const Chain *chain, const Node *n, int i)
     const Node *operand = n->in[i];
     int arg = kern_find(chain->kern, operand);
     if (!is_per_channel(operand, n))
-        fprintf(e->text, "r_load%s(t[%d], AT_T%d(n, b, y, x))", head_load_suffix(&operand->layout), arg, arg);
+        fprintf(e->text, "r_load%s(t[%d], AT_T%d(%s, b, y, x))", head_load_suffix(&operand->layout), arg, arg,
+                operand->shape.n < n->shape.n ? "0" : "n");          // the same for all images
     else if (chain->lanes == LANES_ONE)
         fprintf(e->text, "((const float *)t[%d])[AT_T%d(0, b, 0, 0)]", arg, arg);
     else if (chain->lanes == LANES_IMAGES)

@@ -32,7 +32,9 @@ static const char *phase_of(const Group *group)
     case PATTERN_WEIGHTS_UPDATE: return "weight gradient and update";
     case PATTERN_WEIGHTS:
     case PATTERN_FC_WEIGHTS:
+    case PATTERN_LOCAL_WEIGHTS:
     case PATTERN_CHANNEL_SUM:
+    case PATTERN_PLACE_SUM:
     case PATTERN_ACCUMULATE: return "weight gradient";
     default:                  return "input gradient";
     }

@@ -1,4 +1,4 @@
-// Convolutions and fully connected layers, tap by tap.
+// Convolutions, locally connected and fully connected layers, tap by tap.
 #include "evaluate/formulas.h"
 #include <string.h>
 
@@ -13,6 +13,7 @@ typedef struct {
     Shape         x, y, w;
     const Window *window;
     int64_t       groups;
+    bool          is_local;        // each place has its own filters, behind those of the places before it
 } Conv;
 
 // All taps of one output pixel within the map.
@@ -20,9 +21,11 @@ static void visit_taps(const Conv *c, int64_t image, int64_t k, int64_t oh, int6
                        double *x, double *w, Product *product)
 {
     const Window *v = c->window;
-    int64_t first = k / (c->y.c / c->groups) * c->w.c;         // first channel of k's group
+    int64_t channels = c->is_local ? c->w.c / (c->y.h * c->y.w) : c->w.c;
+    int64_t first = k / (c->y.c / c->groups) * channels;       // first channel of k's group
+    int64_t filter = c->is_local ? (oh * c->y.w + ow) * channels : 0;
     double *at = y + ((image * c->y.c + k) * c->y.h + oh) * c->y.w + ow;
-    for (int64_t ch = 0; ch < c->w.c; ch++)
+    for (int64_t ch = 0; ch < channels; ch++)
         for (int64_t r = 0; r < c->w.h; r++)
             for (int64_t s = 0; s < c->w.w; s++) {
                 int64_t ih = oh * v->stride_h - v->pad_top + r * v->dilation_h;
@@ -30,7 +33,7 @@ static void visit_taps(const Conv *c, int64_t image, int64_t k, int64_t oh, int6
                 if (ih < 0 || ih >= c->x.h || iw < 0 || iw >= c->x.w)
                     continue;
                 product(at, x + ((image * c->x.c + first + ch) * c->x.h + ih) * c->x.w + iw,
-                        w + ((k * c->w.c + ch) * c->w.h + r) * c->w.w + s);
+                        w + ((k * c->w.c + filter + ch) * c->w.h + r) * c->w.w + s);
             }
 }
 
@@ -52,7 +55,7 @@ void formula_conv(Evaluator *e, const Node *n, const double *const *in, double *
 {
     (void)e;
     Conv c = { n->in[0]->shape, n->shape, n->in[1]->shape, &n->attr.conv.window,
-               n->attr.conv.groups };
+               n->attr.conv.groups, false };
     clear(y, n->shape);
     visit(&c, y, (double *)in[0], (double *)in[1], forward);
 }
@@ -63,7 +66,7 @@ void formula_conv_dx(Evaluator *e, const Node *n, const double *const *in, doubl
     const Node *weights = n->in[1]->op == OP_FLIP ? n->in[1]->in[0] : n->in[1];
     const double *w = n->in[1]->op == OP_FLIP ? e->value[weights->id] : in[1];
     Conv c = { n->shape, n->in[0]->shape, weights->shape, &n->attr.conv.window,
-               n->attr.conv.groups };
+               n->attr.conv.groups, false };
     clear(dx, n->shape);
     visit(&c, (double *)in[0], dx, (double *)w, to_input);
 }
@@ -72,7 +75,7 @@ void formula_conv_dw(Evaluator *e, const Node *n, const double *const *in, doubl
 {
     (void)e;
     Conv c = { n->in[0]->shape, n->in[1]->shape, n->shape, &n->attr.conv.window,
-               n->attr.conv.groups };
+               n->attr.conv.groups, false };
     clear(dw, n->shape);
     visit(&c, (double *)in[1], (double *)in[0], dw, to_weights);
 }
@@ -92,6 +95,30 @@ void formula_flip(Evaluator *e, const Node *n, const double *const *in, double *
                 }
 }
 
+void formula_local(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    Conv c = { n->in[0]->shape, n->shape, n->in[1]->shape, &n->attr.conv.window, n->attr.conv.groups, true };
+    clear(y, n->shape);
+    visit(&c, y, (double *)in[0], (double *)in[1], forward);
+}
+
+void formula_local_dx(Evaluator *e, const Node *n, const double *const *in, double *dx)
+{
+    (void)e;
+    Conv c = { n->shape, n->in[0]->shape, n->in[1]->shape, &n->attr.conv.window, n->attr.conv.groups, true };
+    clear(dx, n->shape);
+    visit(&c, (double *)in[0], dx, (double *)in[1], to_input);
+}
+
+void formula_local_dw(Evaluator *e, const Node *n, const double *const *in, double *dw)
+{
+    (void)e;
+    Conv c = { n->in[0]->shape, n->in[1]->shape, n->shape, &n->attr.conv.window, n->attr.conv.groups, true };
+    clear(dw, n->shape);
+    visit(&c, (double *)in[1], (double *)in[0], dw, to_weights);
+}
+
 // A fully connected layer is a convolution whose maps and kernels are 1 x 1.
 static const Window pixel = { .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1,
                               .dilation_h = 1, .dilation_w = 1 };
@@ -104,7 +131,7 @@ static int64_t fc_groups(const Node *n)
 void formula_fc(Evaluator *e, const Node *n, const double *const *in, double *y)
 {
     (void)e;
-    Conv c = { n->in[0]->shape, n->shape, n->in[1]->shape, &pixel, fc_groups(n) };
+    Conv c = { n->in[0]->shape, n->shape, n->in[1]->shape, &pixel, fc_groups(n), false };
     clear(y, n->shape);
     visit(&c, y, (double *)in[0], (double *)in[1], forward);
 }
@@ -112,7 +139,7 @@ void formula_fc(Evaluator *e, const Node *n, const double *const *in, double *y)
 void formula_fc_dx(Evaluator *e, const Node *n, const double *const *in, double *dx)
 {
     (void)e;
-    Conv c = { n->shape, n->in[0]->shape, n->in[1]->shape, &pixel, fc_groups(n) };
+    Conv c = { n->shape, n->in[0]->shape, n->in[1]->shape, &pixel, fc_groups(n), false };
     clear(dx, n->shape);
     visit(&c, (double *)in[0], dx, (double *)in[1], to_input);
 }
@@ -120,7 +147,7 @@ void formula_fc_dx(Evaluator *e, const Node *n, const double *const *in, double 
 void formula_fc_dw(Evaluator *e, const Node *n, const double *const *in, double *dw)
 {
     (void)e;
-    Conv c = { n->in[0]->shape, n->in[1]->shape, n->shape, &pixel, fc_groups(n) };
+    Conv c = { n->in[0]->shape, n->in[1]->shape, n->shape, &pixel, fc_groups(n), false };
     clear(dw, n->shape);
     visit(&c, (double *)in[1], (double *)in[0], dw, to_weights);
 }

@@ -10,11 +10,14 @@ static double *array(Arena *a, Shape s)
     return ARENA_ARRAY(a, double, shape_count(s));
 }
 
+// Numbers of a row: a filter's, or of a bias those of a channel.
+static int64_t row_of(const Param *p) { return shape_item(p->shape) / (p->is_bias ? p->shape.c : 1); }
+
 // Where the rows of a PARAM node start in its parameter's values.
 static double *rows_of(double *const *whole, const Node *n)
 {
     const Param *p = n->attr.param.param;
-    int64_t row = p->is_bias ? 1 : shape_item(p->shape);
+    int64_t row = row_of(p);
     return whole[p->index] + n->attr.param.first_row * row;
 }
 
@@ -212,7 +215,7 @@ double *evaluator_param(const Evaluator *e, const char *name)
 void evaluator_gradient(const Evaluator *e, const Param *param, double *to)
 {
     const Graph *g = e->graph;
-    int64_t row = param->is_bias ? 1 : shape_item(param->shape);
+    int64_t row = row_of(param);
     memset(to, 0, (size_t)shape_count(param->shape) * sizeof *to);
     for (int i = 0; i < g->count; i++) {
         const Node *n = g->nodes[i];

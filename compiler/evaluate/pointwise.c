@@ -13,6 +13,13 @@ void formula_bias(Evaluator *e, const Node *n, const double *const *in, double *
         y[i] = in[0][i] + in[1][i / area % n->shape.c];
 }
 
+void formula_place_bias(Evaluator *e, const Node *n, const double *const *in, double *y)
+{
+    (void)e;
+    EACH(i, n)
+        y[i] = in[0][i] + in[1][i % shape_item(n->shape)];
+}
+
 void formula_relu(Evaluator *e, const Node *n, const double *const *in, double *y)
 {
     EACH(i, n) {

@@ -12,6 +12,15 @@ void formula_bias_dw(Evaluator *e, const Node *n, const double *const *in, doubl
         db[i / (s.h * s.w) % s.c] += in[0][i];
 }
 
+void formula_place_bias_dw(Evaluator *e, const Node *n, const double *const *in, double *db)
+{
+    (void)e;
+    Shape s = n->in[0]->shape;
+    memset(db, 0, (size_t)shape_item(s) * sizeof *db);
+    for (int64_t i = 0; i < shape_count(s); i++)
+        db[i % shape_item(s)] += in[0][i];
+}
+
 // Offset of channel 0 of pixel p: pixels of an image, then images. Channels are `area` apart.
 static int64_t first_of(Shape s, int64_t p)
 {

@@ -107,6 +107,48 @@ Node *build_conv(Elab *e, StageUse *u)
     return add_bias(e, u, n);
 }
 
+static Node *add_place_bias(Elab *e, StageUse *u, Node *n)
+{
+    const Argument *bias = use_arg(u, "bias");
+    if (bias->value.kind == VALUE_WORD)              // none
+        return n;
+    Shape shape = { 1, n->shape.c, n->shape.h, n->shape.w };
+    Node *b = layer_param(e, u, "biases", true, shape, 1, 1, init_of(bias));
+    return b ? inferred(e, stage_node(e, u, OP_PLACE_BIAS, "bias", 2, (Node *[]){ n, b })) : NULL;
+}
+
+// Where the window does not fit there are no places: one, so that the op itself says what is wrong.
+static int64_t places_of(const Window *w, Shape x)
+{
+    int64_t places, h = window_outputs_h(w, x.h), v = window_outputs_w(w, x.w);
+    return h > 0 && v > 0 && size_multiply(h, v, &places) ? places : 1;
+}
+
+Node *build_local(Elab *e, StageUse *u)
+{
+    Node *x = u->in[0];
+    int64_t width = use_count(u, "width");
+    if (!split_divides(e, u, width, "output maps", use_arg(u, "width")->at))
+        return NULL;
+    int groups = groups_of(e, u, x->shape.c, width);
+    if (!groups)
+        return NULL;
+    Window w = window_of(u, use_arg(u, "size"));
+    int64_t channels = x->shape.c / groups, taps = (int64_t)w.kernel_h * w.kernel_w;
+    Shape shape = { width, 0, w.kernel_h, w.kernel_w };
+    size_multiply(places_of(&w, x->shape), channels, &shape.c);        // 0, which is illegal, where too large
+    Node *weights = layer_param(e, u, "weights", false, shape, channels * taps, width / groups * taps,
+                                init_of(use_arg(u, "init")));
+    if (!weights)
+        return NULL;
+    Node *n = stage_node(e, u, OP_LOCAL, NULL, 2, (Node *[]){ x, weights });
+    n->attr.conv = (ConvAttr){ groups, w };
+    if (!inferred(e, n))
+        return NULL;
+    promise_remember(e, u, x, n, &w);
+    return add_place_bias(e, u, n);
+}
+
 static Node *as_vector(Elab *e, StageUse *u, Node *x)
 {
     if (x->shape.h == 1 && x->shape.w == 1)

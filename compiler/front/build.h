@@ -10,6 +10,7 @@ struct StageUse;
 // Inputs are known, arguments checked one by one; what several of them or the input's shape say
 // together is checked here, where the text's place is known.
 Node *build_conv(struct Elab *e, struct StageUse *u);
+Node *build_local(struct Elab *e, struct StageUse *u);
 Node *build_fc(struct Elab *e, struct StageUse *u);
 Node *build_relu(struct Elab *e, struct StageUse *u);
 Node *build_tanh(struct Elab *e, struct StageUse *u);

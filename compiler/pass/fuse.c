@@ -356,7 +356,8 @@ static bool goes_image_by_image(const Group *group)
 {
     Pattern p = group->pattern;
     const Node *last = group->nodes[group->count - 1];
-    return rule_takes_epilogue(p) && last->layout.kind == LAYOUT_BLOCKED &&
+    bool by_place = p == PATTERN_LOCAL;                      // whose filters serve all images
+    return rule_takes_epilogue(p) && !by_place && last->layout.kind == LAYOUT_BLOCKED &&
            group->root->layout.kind == LAYOUT_BLOCKED;
 }
 

@@ -208,6 +208,21 @@ static Layout weights_layout(const Plan *p, const Node *x, Shape w, int groups)
     return l;
 }
 
+// Filters of all places behind one another: whatever stands in a vector belongs to one place.
+static Layout local_layout(const Plan *p, Shape w)
+{
+    Pieces one = pieces_one(w.c);
+    Layout l = layout_of_kind(p->layouts->kinds[WANT_LOCAL], p->vector, &one, (Shape){ 1, 1, 1, 1 });
+    l.pieces_out = pieces_one(w.n);
+    return l;
+}
+
+static Layout places_layout(const Plan *p, const Node *x)
+{
+    Shape place = { 1, x->shape.c, x->shape.h, x->shape.w };
+    return layout_of_kind(p->layouts->kinds[WANT_PLACES], p->vector, &x->layout.pieces, place);
+}
+
 static Layout channels_layout(const Plan *p, const Node *x)
 {
     return layout_of_kind(p->layouts->kinds[WANT_CHANNELS], p->vector, &x->layout.pieces,
@@ -376,6 +391,10 @@ static void fit_source(Plan *p, Node *user, int i)
     Pieces one = pieces_one(source->shape.c);
     if (want == WANT_FILTERS || want == WANT_DENSE || want == WANT_FLIPPED)
         source->layout = weights_layout(p, user->in[0], source->shape, user->attr.conv.groups);
+    else if (want == WANT_LOCAL)
+        source->layout = local_layout(p, source->shape);
+    else if (want == WANT_PLACES)
+        source->layout = places_layout(p, user->in[0]);
     else if (want == WANT_CHANNELS)
         source->layout = channels_layout(p, user->in[0]);
     else if (want == WANT_IMAGE && source->op == OP_INPUT && source->shape.c <= FEW_CHANNELS)
@@ -488,8 +507,12 @@ static void set_output(Plan *p, Node *n)
 {
     const Node *x = n->in[0];
     Want want = op_rules[n->op].out;
-    if (want == WANT_FILTERS || want == WANT_DENSE) {
+    if (want == WANT_FILTERS || want == WANT_DENSE || want == WANT_LOCAL) {
         n->layout = gradient_layout(p, n);
+        return;
+    }
+    if (want == WANT_PLACES) {
+        n->layout = places_layout(p, x);
         return;
     }
     if (want == WANT_CHANNELS) {

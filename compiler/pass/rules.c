@@ -15,7 +15,11 @@ const Rule op_rules[OP_COUNT] = {
     [OP_FC]               = { { WANT_COLUMNS, WANT_DENSE },                              WANT_PANEL,     PIECES_ONE,     VIEW_NEVER,  PATTERN_CONTRACTION,  0 },
     [OP_FC_DX]            = { { WANT_COLUMNS, WANT_DENSE },                              WANT_COLUMNS,   PIECES_FORWARD, VIEW_NEVER,  PATTERN_CONTRACTION,  0 },
     [OP_FC_DW]            = { { WANT_COLUMNS, WANT_PANEL },                              WANT_DENSE,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_FC_WEIGHTS,   0 },
+    [OP_LOCAL]            = { { WANT_MAP, WANT_LOCAL },                                  WANT_MAP,       PIECES_ONE,     VIEW_NEVER,  PATTERN_LOCAL,        0 },
+    [OP_LOCAL_DX]         = { { WANT_MAP, WANT_LOCAL },                                  WANT_MAP,       PIECES_FORWARD, VIEW_NEVER,  PATTERN_LOCAL,        0 },
+    [OP_LOCAL_DW]         = { { WANT_MAP, WANT_MAP },                                    WANT_LOCAL,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_LOCAL_WEIGHTS, 0 },
     [OP_BIAS]             = { { WANT_ANY, WANT_CHANNELS },                               WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
+    [OP_PLACE_BIAS]       = { { WANT_MAP, WANT_PLACES },                                 WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
     [OP_RELU]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
     [OP_RELU_DX]          = { { WANT_ANY, WANT_SAME, WANT_SAME, WANT_SAME },             WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
     [OP_TANH]             = { { WANT_ANY },                                              WANT_SAME,      PIECES_KEPT,    VIEW_NEVER,  PATTERN_POINTWISE,    0 },
@@ -36,6 +40,7 @@ const Rule op_rules[OP_COUNT] = {
     [OP_LRN_MAP]          = { { WANT_MAP },                                              WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_NEIGHBOURS,   0 },
     [OP_LRN_MAP_DX]       = { { WANT_MAP, WANT_MAP, WANT_MAP },                          WANT_MAP,       PIECES_KEPT,    VIEW_NEVER,  PATTERN_NEIGHBOURS,   4 },
     [OP_BIAS_DW]          = { { WANT_MAP_OR_PANEL },                                     WANT_CHANNELS,  PIECES_KEPT,    VIEW_NEVER,  PATTERN_CHANNEL_SUM,  0 },
+    [OP_PLACE_BIAS_DW]    = { { WANT_MAP },                                              WANT_PLACES,    PIECES_KEPT,    VIEW_NEVER,  PATTERN_PLACE_SUM,    0 },
     [OP_SOFTMAX]          = { { WANT_PANEL },                                            WANT_PANEL,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_SOFTMAX,      0 },
     [OP_SOFTMAX_DX]       = { { WANT_PANEL, WANT_PANEL, WANT_PANEL },                    WANT_PANEL,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_SOFTMAX,      0 },
     [OP_CROSS_ENTROPY]    = { { WANT_PANEL, WANT_PLAIN },                                WANT_PLAIN,     PIECES_KEPT,    VIEW_NEVER,  PATTERN_LOSS,         0 },
@@ -63,6 +68,7 @@ const TargetLayouts target_layouts[TARGET_KINDS] = {
                    [WANT_MAP_OR_PANEL] = LAYOUT_BLOCKED, [WANT_PANEL] = LAYOUT_PANEL,
                    [WANT_COLUMNS] = LAYOUT_COLUMNS, [WANT_FILTERS] = LAYOUT_FILTERS,
                    [WANT_FLIPPED] = LAYOUT_FILTERS, [WANT_DENSE] = LAYOUT_DENSE,
+                   [WANT_LOCAL] = LAYOUT_FILTERS_IN, [WANT_PLACES] = LAYOUT_BLOCKED,
                    [WANT_CHANNELS] = LAYOUT_BLOCKED, [WANT_PLAIN] = LAYOUT_PLAIN,
                    [WANT_ANY] = LAYOUT_BLOCKED, [WANT_SAME] = LAYOUT_BLOCKED,
                    [WANT_AS_PARAM] = LAYOUT_BLOCKED },
@@ -73,6 +79,7 @@ const TargetLayouts target_layouts[TARGET_KINDS] = {
                    [WANT_MAP_OR_PANEL] = LAYOUT_NHWC, [WANT_PANEL] = LAYOUT_NHWC,
                    [WANT_COLUMNS] = LAYOUT_NHWC, [WANT_FILTERS] = LAYOUT_NHWC,
                    [WANT_FLIPPED] = LAYOUT_NHWC, [WANT_DENSE] = LAYOUT_NHWC,
+                   [WANT_LOCAL] = LAYOUT_NHWC, [WANT_PLACES] = LAYOUT_NHWC,
                    [WANT_CHANNELS] = LAYOUT_NHWC, [WANT_PLAIN] = LAYOUT_PLAIN,
                    [WANT_ANY] = LAYOUT_NHWC, [WANT_SAME] = LAYOUT_NHWC,
                    [WANT_AS_PARAM] = LAYOUT_NHWC },
@@ -103,7 +110,7 @@ bool rule_reads_gradient(Pattern p) { return p == PATTERN_WEIGHTS || p == PATTER
 
 bool rule_takes_epilogue(Pattern p)
 {
-    return p == PATTERN_CONTRACTION || p == PATTERN_WINDOW || p == PATTERN_NEIGHBOURS ||
+    return p == PATTERN_CONTRACTION || p == PATTERN_LOCAL || p == PATTERN_WINDOW || p == PATTERN_NEIGHBOURS ||
            p == PATTERN_POINTWISE || p == PATTERN_LRN_POOL || p == PATTERN_POOL_LRN_DX;
 }
 

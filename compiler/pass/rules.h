@@ -17,7 +17,9 @@ typedef enum {
     WANT_FILTERS,      // FILTERS over BLOCKED, FILTERS_IN over PLAIN
     WANT_FLIPPED,      // FILTERS, rotated and transposed by a FLIP node
     WANT_DENSE,        // DENSE
+    WANT_LOCAL,        // FILTERS_IN: filters of every place, one after the other
     WANT_CHANNELS,     // one value a channel: BLOCKED 1 x 1 with the pieces of input 0
+    WANT_PLACES,       // one value a channel and place: a map with the pieces of input 0, without halo
     WANT_PLAIN,        // PLAIN without halo
     WANT_AS_PARAM,     // that of the parameter it belongs to (the solver's gradient)
     WANTS

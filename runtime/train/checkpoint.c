@@ -17,7 +17,9 @@ static bool fail(char *err, const char *path, const char *what)
 
 static json_t *describe(Shape s, bool is_bias, int64_t from, int64_t bytes)
 {
-    json_t *shape = is_bias ? json_pack("[I]", (json_int_t)s.c)
+    bool by_place = is_bias && s.h * s.w > 1;
+    json_t *shape = by_place  ? json_pack("[I,I,I]", (json_int_t)s.c, (json_int_t)s.h, (json_int_t)s.w)
+                    : is_bias ? json_pack("[I]", (json_int_t)s.c)
                     : s.h * s.w == 1 ? json_pack("[I,I]", (json_int_t)s.n, (json_int_t)s.c)
                     : json_pack("[I,I,I,I]", (json_int_t)s.n, (json_int_t)s.c, (json_int_t)s.h,
                                 (json_int_t)s.w);
@@ -165,8 +167,8 @@ typedef struct {
 static bool shape_fits(const SafeTensor *t, const ProgramParam *p)
 {
     int64_t want[] = { p->shape.n, p->shape.c, p->shape.h, p->shape.w };
-    int at = p->is_bias ? 1 : 0;
-    int wanted = p->is_bias ? 1 : p->shape.h * p->shape.w == 1 && t->rank == 2 ? 2 : 4;
+    bool is_flat = p->shape.h * p->shape.w == 1;
+    int at = p->is_bias ? 1 : 0, wanted = p->is_bias ? (is_flat ? 1 : 3) : is_flat && t->rank == 2 ? 2 : 4;
     if (t->rank != wanted)
         return false;
     for (int i = 0; i < t->rank; i++)

@@ -1,6 +1,7 @@
 // The nets whose kernels are judged: every kind of kernel of AlexNet, at sizes that end inside of vectors, of
 // warps, of blocks, and one layer of full width of each kind.
 #include "reference/cuda_jobs.h"
+#include "reference/local_net.h"
 #include "reference/map_net.h"
 #include "reference/nets.h"
 
@@ -361,6 +362,14 @@ const CudaNet cuda_nets[] = {
     { "34 x 34 taps",             odd_shapes,    1, 3, true,  true,  0, ALL },
     { "77 classes",               many_classes, 77, 3, true,  true,  BF16, ALL },
     { "300 classes",              many_classes, 300, 3, true, true,  0, ALL },
+    { "local 0",                  local_net,     0, 3, true,  true,  0, ALL },
+    { "local 1",                  local_net,     1, 3, true,  true,  TF32, ALL },
+    { "local 2, of an image",     local_net,     2, 2, true,  false, BF16, ALL },
+    { "local 3, one place",       local_net,     3, 5, true,  true,  0, ALL },
+    { "local 4, one pixel",       local_net,     4, 33, true, true,  FP32, ALL },
+    { "local 5, unfused",         local_net,     5, 1, false, false, 0, ALL },
+    { "local 6",                  local_net,     6, 2, true,  true,  0, ALL },
+    { "local 7",                  local_net,     7, 2, true,  true,  0, ALL },
     { "random net 0",             map_net,       0, 1, true,  false, 0, ALL },
     { "random net 1",             map_net,       1, 3, true,  false, 0, ALL },
     { "random net 2",             map_net,       2, 1, true,  false, 0, ALL },

@@ -96,7 +96,7 @@ static Node *param(Net *n, const Layer *layer, const char *what, bool is_bias, S
     return made;
 }
 
-// A contraction with weights of `shape`, and its bias.
+// A contraction with weights of `shape`, and a bias for each map, or for each place of it.
 static void contract(Net *n, Op op, const char *name, Shape shape, ConvAttr attr)
 {
     const Layer *layer = graph_add_layer(n->g, op_table[op]->name, name, NO_SPAN, NULL);
@@ -104,8 +104,10 @@ static void contract(Net *n, Op op, const char *name, Shape shape, ConvAttr attr
     Node *product = add(n, op, name, layer, 2, in);
     product->attr.conv = attr;
     graph_infer(n->g, product);
-    Node *biased[2] = { product, param(n, layer, "biases", true, (Shape){ 1, shape.n, 1, 1 }) };
-    n->at = add(n, OP_BIAS, arena_printf(&n->arena, "%s.bias", name), layer, 2, biased);
+    Shape place = { 1, shape.n, product->shape.h, product->shape.w }, map = { 1, shape.n, 1, 1 };
+    Node *biased[2] = { product, param(n, layer, "biases", true, op == OP_LOCAL ? place : map) };
+    Op bias = op == OP_LOCAL ? OP_PLACE_BIAS : OP_BIAS;
+    n->at = add(n, bias, arena_printf(&n->arena, "%s.bias", name), layer, 2, biased);
     graph_infer(n->g, n->at);
     n->is_local = n->parts > 1;
 }
@@ -114,6 +116,14 @@ void net_conv(Net *n, const char *name, int64_t filters, Window w, int groups)
 {
     int all = n->is_local ? groups * n->parts : groups;
     contract(n, OP_CONV, name, (Shape){ filters, n->at->shape.c / all, w.kernel_h, w.kernel_w },
+             (ConvAttr){ all, w });
+}
+
+void net_local(Net *n, const char *name, int64_t filters, Window w)
+{
+    int all = n->is_local ? n->parts : 1;
+    int64_t places = window_outputs_h(&w, n->at->shape.h) * window_outputs_w(&w, n->at->shape.w);
+    contract(n, OP_LOCAL, name, (Shape){ filters, places * n->at->shape.c / all, w.kernel_h, w.kernel_w },
              (ConvAttr){ all, w });
 }
 

@@ -31,6 +31,7 @@ void net_split(Net *n, int parts);                 // until net_join
 void net_join(Net *n);
 void net_all(Net *n);
 void net_conv(Net *n, const char *name, int64_t filters, Window w, int groups);
+void net_local(Net *n, const char *name, int64_t filters, Window w);
 void net_fc(Net *n, const char *name, int64_t outputs);
 void net_relu(Net *n);
 void net_tanh(Net *n);

@@ -103,6 +103,19 @@ static void same_conv(Writer *w)
     put_conv(w, width, 1 + 2 * pad, 1, pad, 1 + (grouped && once_in(w, 2)));
 }
 
+// Likewise; `what` is there where filters for every place would be too many.
+static void local(Writer *w, const char *what)
+{
+    int runs = inner(w)->runs, width = w->width % runs ? runs : w->width, pad = draw(w, 2);
+    if (w->size > 6) {
+        fputs(what, w->text);
+        return;
+    }
+    fprintf(w->text, " -> local(%d, %d, pad = %d)", width, 1 + 2 * pad, pad);
+    w->width = width;
+    w->shared = runs;
+}
+
 static void pointwise(Writer *w)
 {
     static const char *const words[] = { "relu", "relu", "tanh", "sigmoid", "scale(-0.75, 0.125)", "swish" };
@@ -198,7 +211,7 @@ static void stage(Writer *w)
     case 4: branch(w); break;
     case 5: tied(w); break;
     case 6: slice(w); break;
-    case 7: fputs(" -> dropout(0.3)", w->text); break;
+    case 7: local(w, " -> dropout(0.3)"); break;
     default: pointwise(w); break;
     }
 }
@@ -434,7 +447,7 @@ static void look_at_node(RandomFeatures *f, const Graph *g, const Node *n)
     if (!n->split)
         return;
     int64_t each = n->shape.c / (n->shared > 1 ? n->shared : 1);
-    f->skip |= n->inputs > 1 && n->op != OP_CONV && n->op != OP_FC && passes_all(g, n);
+    f->skip |= n->inputs > 1 && !op_has(n->op, OP_CONTRACTION) && passes_all(g, n);
     f->lrn |= n->op == OP_LRN && n->attr.lrn.parts > 1;
     f->concat |= n->op == OP_CONCAT && n->attr.concat.parts > 1;
     f->uneven |= n->shared > 1 && each > 8 && each % 8 != 0;

@@ -27,6 +27,7 @@ typedef struct {
 #define WINDOW(kh, kw, sh, sw, dh, dw, top, left, bottom, right, up) \
     { kh, kw, sh, sw, dh, dw, top, left, bottom, right, up }
 #define CONV(x, w, g, win) { { .op = OP_CONV, .attr.conv = { g, win } }, 2, { x, w } }
+#define LOCAL(x, w, g, win) { { .op = OP_LOCAL, .attr.conv = { g, win } }, 2, { x, w } }
 #define FC(x, w, g)        { { .op = OP_FC, .attr.conv = { .groups = g } }, 2, { x, w } }
 #define POOL(kind, x, win) { { .op = OP_##kind##_POOL, .attr.pool = { win } }, 1, { x } }
 #define LRN(kind, x, n, k, a, b, p) { { .op = OP_##kind, .attr.lrn = { n, k, a, b, p } }, 1, { x } }
@@ -48,6 +49,17 @@ static const Case cases[] = {
     CONV(S(3, 5, 3, 3), S(7, 5, 1, 1), 1, W1(1, 1, 0)),
     CONV(S(2, 4, 4, 4), S(4, 2, 4, 4), 2, W1(4, 1, 0)),                      // one output pixel
     CONV(S(1, 2, 5, 5), S(2, 2, 2, 2), 1, W1(2, 3, 0)),                      // skips pixels
+    LOCAL(S(1, 1, 3, 3), S(1, 9, 1, 1), 1, W1(1, 1, 0)),
+    LOCAL(S(2, 2, 3, 4), S(3, 24, 3, 3), 1, W1(3, 1, 1)),
+    LOCAL(S(2, 3, 5, 5), S(2, 12, 3, 3), 1, W1(3, 2, 0)),
+    LOCAL(S(1, 2, 6, 6), S(2, 18, 3, 3), 1, UP(3, 2, 0)),
+    LOCAL(S(2, 4, 3, 3), S(4, 8, 2, 2), 2, W1(2, 1, 0)),
+    LOCAL(S(1, 3, 4, 4), S(3, 4, 3, 3), 3, W1(3, 2, 1)),
+    LOCAL(S(1, 2, 7, 8), S(3, 24, 3, 2), 1, WINDOW(3, 2, 2, 3, 1, 1, 1, 0, 1, 0, false)),
+    LOCAL(S(1, 1, 6, 7), S(2, 42, 2, 2), 1, WINDOW(2, 2, 1, 1, 2, 3, 1, 2, 1, 1, false)),
+    LOCAL(S(3, 5, 4, 4), S(7, 5, 4, 4), 1, W1(4, 1, 0)),                     // one place
+    LOCAL(S(1, 2, 5, 5), S(2, 8, 2, 2), 1, W1(2, 3, 0)),                     // skips pixels
+    LOCAL(S(4, 6, 1, 1), S(3, 6, 1, 1), 1, W1(1, 1, 0)),
     FC(S(1, 1, 1, 1), S(1, 1, 1, 1), 1),     FC(S(3, 7, 1, 1), S(5, 7, 1, 1), 1),
     FC(S(2, 16, 1, 1), S(17, 16, 1, 1), 1),  FC(S(5, 4, 1, 1), S(2, 4, 1, 1), 1),
     FC(S(2, 8, 1, 1), S(6, 4, 1, 1), 2),     FC(S(3, 9, 1, 1), S(6, 3, 1, 1), 3),
@@ -110,7 +122,8 @@ static const Case cases[] = {
     { { .op = OP_##name }, 2, { S(1, 16, 2, 2), b(1, 16, 2, 2) } },                              \
     { { .op = OP_##name }, 2, { S(7, 1, 3, 3), b(7, 1, 3, 3) } }
 #define B(n, c, h, w) { 1, c, 1, 1 }
-    BINARY(ADD, S), BINARY(MUL, S), BINARY(BIAS, B),
+#define P(n, c, h, w) { 1, c, h, w }
+    BINARY(ADD, S), BINARY(MUL, S), BINARY(BIAS, B), BINARY(PLACE_BIAS, P),
 #define L(n, c, h, w) { n, 1, 1, 1 }
 #define LOSS(n, c)    { { .op = OP_CROSS_ENTROPY }, 2, { S(n, c, 1, 1), L(n, c, 1, 1) } }
     LOSS(1, 1), LOSS(1, 2), LOSS(2, 3), LOSS(5, 10), LOSS(3, 17), LOSS(8, 4), LOSS(1, 100),

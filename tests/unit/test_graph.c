@@ -89,6 +89,26 @@ static void check_shared_weights(SmallNet *s, const void *with)
                  "be 8x3x3", NULL);
 }
 
+// Filters for 3 x 3 places; a map of 4 x 5 has 2 x 3 of them.
+static void check_local_weights(SmallNet *s, const void *with)
+{
+    (void)with;
+    Node attr = { .attr.conv = { 1, small_window(3, 1, 0) } };
+    Node *in[] = { small_input(s, 2, 4, 5), small_values(s, "weights", (Shape){ 8, 18, 3, 3 }) };
+    assert_null(small_op(s, OP_LOCAL, &attr, 2, in));
+    assert_fault(s, "E307", "local2: its weights weights.values have filters of 18x3x3; here they must "
+                 "be 12x3x3", NULL);
+}
+
+static void check_place_bias(SmallNet *s, const void *with)
+{
+    (void)with;
+    Node *in[] = { small_input(s, 2, 4, 5), small_values(s, "biases", (Shape){ 1, 2, 1, 1 }) };
+    assert_null(small_op(s, OP_PLACE_BIAS, NULL, 2, in));
+    assert_fault(s, "E307", "place_bias2: its biases biases.values are for maps of 2; here they are "
+                 "2x4x5", NULL);
+}
+
 static void check_even_lrn(SmallNet *s, const void *with)
 {
     (void)with;
@@ -160,8 +180,8 @@ static void faults_show_their_arithmetic(void **state)
     (void)state;
     void (*const checks[])(SmallNet *, const void *) = {
         check_large_kernel, check_large_dilation, check_groups, check_pool_pad, check_stride,
-        check_too_large, check_shared_weights, check_even_lrn, check_concat, check_add, check_slice,
-        check_images, check_batch,
+        check_too_large, check_shared_weights, check_local_weights, check_place_bias,
+        check_even_lrn, check_concat, check_add, check_slice, check_images, check_batch,
         check_dropout, check_fc_of_maps,
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -1,8 +1,10 @@
-// Every memory-bound body against the evaluator's plain double loops: random nets of pools,
-// normalisations, pointwise chains, concatenations and slices, fused and unfused, for every
-// instruction set this machine runs. The nets' channels, pieces and batches rarely fill vectors.
+// Every memory-bound body, and those of locally connected layers, against the evaluator's plain double
+// loops: random nets of pools, normalisations, pointwise chains, concatenations and slices, fused and
+// unfused, for every instruction set this machine runs. The nets' channels, pieces and batches rarely fill
+// vectors.
 #include "pass/pass.h"
 #include "reference/kernel_graph.h"
+#include "reference/local_net.h"
 #include "reference/map_net.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,6 +128,20 @@ static void test_runs_of_images(void **state)
     run_unit(target_native(), batch_net, 1, false);
 }
 
+static void run_local(const Target *target, bool unfused)
+{
+    for (unsigned i = 0; i < LOCAL_NETS; i += UNIT_NETS)
+        run_unit(target, local_net, i, !unfused);
+}
+
+static void test_local(void **state)
+{
+    (void)state;
+    case_on_every_target(run_local, false);
+    run_local(target_with(target_native(), ELEMENT_TF32), false);
+    run_local(target_native(), true);
+}
+
 // The nets above do reach every body that they are there for.
 static void test_reach(void **state)
 {
@@ -194,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_rounded),
         cmocka_unit_test(test_unfused), cmocka_unit_test(test_pieces_of_gradients),
         cmocka_unit_test(test_runs_of_images),
+        cmocka_unit_test(test_local),
         cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

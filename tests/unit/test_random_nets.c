@@ -101,7 +101,7 @@ static void small_stage(Net *n, uint64_t *state)
     Node map = { .attr.lrn = { 3, 1, 0.2, 0.75, 1 } };
     Node scale = { .attr.pointwise = { -0.7, 0.1 } };
     Node nothing = { .id = 0 };
-    switch (draw(state, 9)) {
+    switch (draw(state, 10)) {
     case 0: net_relu(n); break;
     case 1: net_tanh(n); break;
     case 2: net_lrn(n, 3); break;
@@ -112,6 +112,7 @@ static void small_stage(Net *n, uint64_t *state)
     case 4: extra1(n, OP_SCALE, &scale); break;
     case 5: extra1(n, OP_SIGMOID, &nothing); break;
     case 6: extra1(n, OP_LRN_MAP, &map); break;
+    case 9: net_local(n, conv_name(n), n->at->shape.c, net_window(3, 1, 1, false)); break;
     case 7:
         if (size >= 3)
             net_max_pool(n, net_window(3, 2, 0, true));
