@@ -85,7 +85,7 @@ void run_tell_ways(Session *s)
 int run_close(Session *s, const RunOptions *o, int code)
 {
     char err[SESSION_ERROR];
-    bool failed = s && session_device_class(s)->has_failed(session_device(s));
+    bool failed = s && (!session_device(s) || session_device_class(s)->has_failed(session_device(s)));
     if (s && o->check && !failed && !session_check_guards(s, err)) {
         fprintf(stderr, "cleave: %s\n", err);
         code = code == EXIT_OK ? EXIT_RUN : code;

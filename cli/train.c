@@ -1,5 +1,6 @@
 // cleave train FILE.net, cleave test FILE.net WEIGHTS
 #include "cli/run.h"
+#include "cleave.h"
 #include "runtime/resident.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/train.h"
@@ -44,7 +45,10 @@ static void catch_signals(void)
 
 typedef struct {
     RunOptions  run;
-    const char *out, *resume, *bad;
+    const char *out, *resume, *init, *bad;
+    bool        init_partly;
+    RunFacts    facts;
+    RunSetting  settings[MOST_PAIRS];
     int64_t     epochs, steps;
     const TrainRecipe *recipe;
     bool        terminal;
@@ -60,6 +64,36 @@ static void print_metrics(const TrainVerb *v, const TrainReport *r)
             printf("  top-%d error %.2f %%", v->recipe->metrics[i].k, 100 * (1 - r->metrics[i]));
 }
 
+static void print_left(double seconds)
+{
+    long left = (long)seconds;
+    if (left >= 3600)
+        fprintf(stderr, ", %ld h %02ld min left", left / 3600, left / 60 % 60);
+    else if (left >= 60)
+        fprintf(stderr, ", %ld min %02ld s left", left / 60, left % 60);
+    else
+        fprintf(stderr, ", %ld s left", left);
+}
+
+static void print_progress(const TrainReport *r)
+{
+    fprintf(stderr, "\r\033[Kepoch %lld: step %lld of %lld, loss %.4f, %.0f images/s",
+            (long long)r->epoch + 1, (long long)r->step, (long long)r->steps, r->loss, r->images_per_second);
+    if (r->seconds_left >= 0)
+        print_left(r->seconds_left);
+}
+
+// How far each layer's weights have moved, for who watches: about a thousandth a step is usual.
+static void print_updates(const TrainReport *r)
+{
+    int printed = 0;
+    for (int i = 0; i < r->update_count; i++)
+        if (r->updates[i].name)
+            fprintf(stderr, "%s %s %.1e", printed++ ? "," : "a step moves the weights of", r->updates[i].name,
+                    r->updates[i].size);
+    fputs(printed ? " of their size\n" : "", stderr);
+}
+
 static void told(void *context, const TrainReport *r)
 {
     TrainVerb *v = context;
@@ -68,11 +102,11 @@ static void told(void *context, const TrainReport *r)
     switch (r->kind) {
     case TRAIN_STEP:
         if (v->terminal && (r->step % 16 == 0 || r->step == r->steps))
-            fprintf(stderr, "\repoch %lld: step %lld of %lld, loss %.4f, %.0f images/s",
-                    (long long)r->epoch + 1, (long long)r->step, (long long)r->steps, r->loss,
-                    r->images_per_second);
+            print_progress(r);
         return;
     case TRAIN_EPOCH:
+        if (v->terminal)
+            print_updates(r);
         printf("epoch %lld: loss %.4f", (long long)r->epoch, r->loss);
         print_metrics(v, r);
         printf("  %.0f images/s", r->images_per_second);
@@ -93,6 +127,9 @@ static void told(void *context, const TrainReport *r)
         break;
     case TRAIN_RESUMED:
         printf("goes on from %s, step %lld", r->text, (long long)r->step);
+        break;
+    case TRAIN_NOTED:
+        printf("%s", r->text);
         break;
     case TRAIN_WARNED:
         fprintf(stderr, "cleave: warning: %s\n", r->text);
@@ -142,7 +179,8 @@ static bool open_data(Compilation *c, TrainVerb *v, const CheckpointData *from, 
 static TrainOptions train_options(TrainVerb *v, const Data *data)
 {
     return (TrainOptions){ .data = data, .epochs = v->epochs, .steps = v->steps, .out = v->out,
-                           .resume = v->resume, .loader_threads = 2,
+                           .init = v->init, .init_partly = v->init_partly, .resume = v->resume,
+                           .facts = &v->facts, .loader_threads = 2,
                            .skip_bad = v->bad && !strcmp(v->bad, "skip"), .stop = &stop_signal,
                            .save = &save_signal, .tell = told, .context = v };
 }
@@ -170,6 +208,33 @@ static int end_of(TrainEnd end, const char *err, const TrainVerb *v)
         fprintf(stderr, "cleave: %s\n", err);
     return end == TRAIN_DONE ? EXIT_OK : end == TRAIN_NUMERICAL ? EXIT_NUMERICAL
            : end == TRAIN_REFUSED ? EXIT_INPUT : EXIT_RUN;
+}
+
+// The command line as it was given: parsing it changes it. NULL: out of memory, and it stays unknown.
+static char **copy_arguments(int argc, char **argv)
+{
+    char **copy = calloc((size_t)argc + 1, sizeof *copy);
+    for (int i = 0; copy && i < argc; i++)
+        copy[i] = strdup(argv[i]);
+    return copy;
+}
+
+static void free_arguments(char **copy, int argc)
+{
+    for (int i = 0; copy && i < argc; i++)
+        free(copy[i]);
+    free(copy);
+}
+
+// What only the command line knows.
+static void fill_facts(TrainVerb *v, const Compilation *c, int argc, char **argv)
+{
+    const Pairs *set = &v->run.set;
+    for (int i = 0; i < set->count; i++)
+        v->settings[i] = (RunSetting){ set->items[i].name, set->items[i].value };
+    v->facts = (RunFacts){ .version = cleave_version(), .arguments = argv, .argument_count = argv ? argc : 0,
+                           .settings = v->settings, .setting_count = set->count, .sources = c->diag.sources,
+                           .source_count = c->diag.source_count };
 }
 
 static int train_with(Compilation *c, TrainVerb *v)
@@ -225,6 +290,20 @@ static int check_recipe(Compilation *c, TrainVerb *v)
     WITH_BATCH(&(o).batch), WITH_CHUNKS(&(o).chunks), WITH_SET(&(o).set), WITH_DATA(&(o).data), \
     WITH_MAP(&(o).map), WITH_THREADS(&(o).threads), WITH_GPUS(o)
 
+// Options that are fine one by one, but not together or not with this word.
+static bool are_sound(const TrainVerb *v, int *code)
+{
+    *code = EXIT_USAGE;
+    if (v->bad && strcmp(v->bad, "stop") && strcmp(v->bad, "skip")) {
+        fprintf(stderr, "cleave: --bad wants stop or skip, not `%s`\n", v->bad);
+        return false;
+    }
+    if (!v->init_partly || v->init)
+        return true;
+    fprintf(stderr, "cleave: --init-partly goes with --init FILE\n");
+    return false;
+}
+
 int verb_train(int argc, char **argv)
 {
     TrainVerb v = { .run.seed = -1, .test_error = -1, .terminal = isatty(2) };
@@ -235,6 +314,9 @@ int verb_train(int argc, char **argv)
           "--resume's, else the working folder" },
         { "resume", OPTION_TEXT, &v.resume, "WHAT", "go on, bit for bit: a checkpoint, or a folder's newest",
           "start anew" },
+        { "init", OPTION_TEXT, &v.init, "FILE", "first weights out of any safetensors, by name", "drawn" },
+        { "init-partly", OPTION_FLAG, &v.init_partly, NULL, "parameters that --init has not, or not with "
+          "their shape, are drawn", "refused" },
         { "bad", OPTION_TEXT, &v.bad, "WHAT", "a damaged image: stop or skip", "stop" },
     };
     Usage usage = { .verb = "train", .operands = "FILE.net", .least = 1, .most = 1,
@@ -242,11 +324,10 @@ int verb_train(int argc, char **argv)
                     .example = "cleave train nets/digits.net --out runs/digits",
                     .options = options, .option_count = sizeof options / sizeof *options };
     int first, code;
-    if (!options_parse(&usage, argc, argv, &first, &code))
+    char **command = copy_arguments(argc, argv);
+    if (!options_parse(&usage, argc, argv, &first, &code) || !are_sound(&v, &code)) {
+        free_arguments(command, argc);
         return code;
-    if (v.bad && strcmp(v.bad, "stop") && strcmp(v.bad, "skip")) {
-        fprintf(stderr, "cleave: --bad wants stop or skip, not `%s`\n", v.bad);
-        return EXIT_USAGE;
     }
     static Compilation c;
     catch_early_signals();
@@ -254,8 +335,10 @@ int verb_train(int argc, char **argv)
     code = run_compile(&c, &v.run, 1 << GRAPH_TRAIN | 1 << GRAPH_TEST);
     if (code == EXIT_OK)
         code = check_recipe(&c, &v);
+    fill_facts(&v, &c, argc, command);
     if (code == EXIT_OK)
         code = train_with(&c, &v);
+    free_arguments(command, argc);
     compile_close(&c);
     return code;
 }

@@ -15,6 +15,8 @@ struct Session {
     float             *sums;               // room for the loss or a metric of a batch
     uint64_t           seed, step;
     bool               has_run;            // velocities may differ from 0
+    int                map[PROGRAM_DEVICES];           // how the device is opened
+    DeviceOptions      options;
 };
 
 static bool fail(char *err, const char *fmt, const char *name)
@@ -49,20 +51,29 @@ static const DeviceClass *class_for(const Program *p)
 static bool open_session(Session *s, const SessionOptions *o, char *err)
 {
     const Program *p = s->program;
-    int map[PROGRAM_DEVICES], physical;
+    int physical;
     s->class = class_for(p);
     s->seed = o->seed;
     s->rates = calloc((size_t)p->param_count + 1, sizeof *s->rates);
     s->sums = calloc((size_t)most_sums(p), sizeof *s->sums);
     if (!s->rates || !s->sums)
         return fail(err, "%s", "out of memory");
-    if (!session_parse_map(p, o->map, map, &physical, err))
+    if (!session_parse_map(p, o->map, s->map, &physical, err))
         return false;
-    const DeviceOptions options = { .map = map, .count = physical, .threads = o->threads,
-                                    .no_graphs = o->no_graphs, .no_peers = o->no_peers,
-                                    .one_by_one = o->one_by_one };
-    s->device = s->class->open(p, &options, err);
-    return s->device && session_initialise(s, o->seed, err);
+    s->options = (DeviceOptions){ .map = s->map, .count = physical, .threads = o->threads,
+                                  .no_graphs = o->no_graphs, .no_peers = o->no_peers,
+                                  .one_by_one = o->one_by_one };
+    return session_restart(s, err);
+}
+
+bool session_restart(Session *s, char *err)
+{
+    if (s->device)
+        s->class->close(s->device);
+    s->has_run = false;
+    s->step = 0;
+    s->device = s->class->open(s->program, &s->options, err);
+    return s->device && session_initialise(s, s->seed, err);
 }
 
 Session *session_open(const Program *p, const SessionOptions *o, char err[SESSION_ERROR])

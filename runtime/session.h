@@ -32,6 +32,9 @@ bool session_parse_map(const Program *p, const char *text, int *map, int *physic
 // reports that as a fault of the machine.
 Session       *session_open(const Program *p, const SessionOptions *o, char err[SESSION_ERROR]);
 void           session_close(Session *s);                     // NULL is allowed
+// Opens the devices anew: step 0, the parameters of the seed, and nothing left of what has been computed.
+// After a failure the session can only be closed.
+bool           session_restart(Session *s, char *err);
 const Program *session_program(const Session *s);
 // The physical device and its functions: for profiling, poison, guards (verbs and tests).
 Device            *session_device(Session *s);

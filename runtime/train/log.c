@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct Log {
@@ -23,9 +25,18 @@ static bool cut_torn(Log *l)
     return !l->is_torn;
 }
 
+static double seconds_since_1970(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-3 * (double)(t.tv_nsec / 1000000);
+}
+
 // In one piece: whoever reads along, or comes after a kill, finds no half line.
 static void write_line(Log *l, json_t *line)
 {
+    if (line)
+        json_object_set_new(line, "time", json_real(seconds_since_1970()));
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
     size_t length = text ? strlen(text) : 0;
     json_decref(line);
@@ -103,15 +114,52 @@ Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed,
     return l;
 }
 
+// JSON knows no NaN.
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static void add_metrics(json_t *o, const TrainRecipe *t, const TrainReport *r)
+{
+    for (int i = 0; o && i < t->metric_count && i < SESSION_METRICS; i++)
+        json_object_set_new(o, t->metrics[i].name, number(r->metrics[i]));
+}
+
 void log_result(Log *l, const char *event, const TrainRecipe *t, const TrainReport *r, int64_t step)
 {
     if (!l)
         return;
-    json_t *o = json_pack("{s:s, s:I, s:I, s:f, s:f}", "event", event, "epoch", (json_int_t)r->epoch, "step",
-                          (json_int_t)step, "loss", r->loss, "images_per_second", r->images_per_second);
-    for (int i = 0; o && i < t->metric_count && i < SESSION_METRICS; i++)
-        json_object_set_new(o, t->metrics[i].name, json_real(r->metrics[i]));
+    json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o}", "event", event, "epoch", (json_int_t)r->epoch, "step",
+                          (json_int_t)step, "loss", number(r->loss), "images_per_second",
+                          number(r->images_per_second));
+    add_metrics(o, t, r);
+    json_t *sizes = r->update_count ? json_object() : NULL;
+    for (int i = 0; sizes && i < r->update_count; i++)
+        if (r->updates[i].name)
+            json_object_set_new(sizes, r->updates[i].name, number(r->updates[i].size));
+    if (o && sizes)
+        json_object_set_new(o, "updates", sizes);
     write_line(l, o);
+}
+
+void log_step(Log *l, const TrainRecipe *t, const TrainReport *r, int64_t step, double lr)
+{
+    if (!l)
+        return;
+    json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o}", "event", "step", "epoch", (json_int_t)r->epoch, "step",
+                          (json_int_t)step, "loss", number(r->loss), "lr", number(lr));
+    add_metrics(o, t, r);
+    write_line(l, o);
+}
+
+void log_init(Log *l, const InitLine *i)
+{
+    static const char *const kinds[] = { "matched", "missing", "misfit", "unexpected" };
+    if (l)
+        write_line(l, json_pack("{s:s, s:i, s:s, s:s?, s:s?, s:s, s:s}", "event", "init", "step", 0, "kind",
+                                kinds[i->kind], "param", i->param, "tensor", i->tensor, "wants", i->wants,
+                                "has", i->has));
 }
 
 void log_save(Log *l, const char *path, const char *hash, int64_t epoch, int64_t step)

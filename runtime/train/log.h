@@ -1,6 +1,7 @@
 // run.jsonl: one JSON object a line for every event of a run. docs/training.md has the schema.
 #ifndef RUNTIME_TRAIN_LOG_H
 #define RUNTIME_TRAIN_LOG_H
+#include "runtime/train/initial_weights.h"
 #include "runtime/train/train.h"
 
 typedef struct Log Log;
@@ -12,6 +13,9 @@ Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed,
               char err[TRAIN_ERROR]);
 // A line is in the log as a whole or not at all; what cannot be written is counted. NULL is allowed.
 void log_result(Log *l, const char *event, const TrainRecipe *t, const TrainReport *r, int64_t step);
+// Means over the steps since the last such line; `lr`: the rate of the net's first parameter.
+void log_step(Log *l, const TrainRecipe *t, const TrainReport *r, int64_t step, double lr);
+void log_init(Log *l, const InitLine *line);
 void log_save(Log *l, const char *path, const char *hash, int64_t epoch, int64_t step);
 void log_warning(Log *l, const char *text, int64_t epoch, int64_t step);
 void log_end(Log *l, TrainEnd end, int64_t epoch, int64_t step);

@@ -53,7 +53,7 @@ static void fill_report(const Run *r, const SessionResult *sum, TrainReport *rep
 
 void run_tell(const Run *r, const TrainReport *report)
 {
-    if (r->o->tell)
+    if (r->o->tell && !r->again.on)
         r->o->tell(r->o->context, report);
 }
 
@@ -207,14 +207,72 @@ static bool count_periods(Run *r, EventKind kind, int64_t done)
 
 static bool stop_numerically(Run *r, const Batch *b, int run)
 {
+    r->fault = TRAIN_NUMERICAL;
+    if (!run_look_at_weights(r, true))                   // an earlier update has done it
+        return false;
     const Feed *feed = &r->o->data->train;
     LoaderOptions l = { .batch = session_images(r->s, r->sequence), .seed = session_seed(r->s) };
     int first = run * r->p->sequences[r->sequence].batch;
     StoppedStep at = { r->s, r->sequence, b, first, feed, &l, r->step, r->epoch,
                        loader_epoch_batches(feed, l.batch, false) };
     diagnose_step(&at, r->err);
-    r->fault = TRAIN_NUMERICAL;
     return false;
+}
+
+// The last of the steps that are run once more, launch by launch. It is not counted.
+static bool trace_step(Run *r, const float *const *inputs, const Batch *b)
+{
+    session_trace(r->s, r->sequence, inputs, b->labels, &r->again.found, r->err);
+    return false;
+}
+
+static bool apply_step(Run *r, const Batch *b, SessionResult *one)
+{
+    const float *inputs[] = { b->images };
+    if (!update_rates(r))
+        return false;
+    if (r->again.trace && r->step + 1 == r->again.until)
+        return trace_step(r, inputs, b);
+    bool measured = r->o->out && !r->again.on && (r->step + 1) % r->epoch_steps == 0;
+    Updates *before = measured ? run_updates_begin(r) : NULL;
+    bool fine = session_run(r->s, r->sequence, inputs, b->labels, one, r->err) &&
+                (!one->stopped || stop_numerically(r, b, one->run));
+    run_updates_end(r, before);
+    return fine;
+}
+
+// A spoilt weight may lie still for long (a relu makes 0 of NaN), so it is looked for. On GPUs every look
+// waits for the step.
+static bool look_behind_step(Run *r)
+{
+    enum { GPU_STEPS = 64 };
+    if (r->again.on)
+        return r->again.trace || session_bad_param(r->s, &r->again.bad, r->err);
+    bool at_end = r->step % r->epoch_steps == 0;
+    if (at_end && r->o->out)                             // elsewhere memory is kept for the net
+        return run_look_at_weights(r, true);
+    return (session_runs_on_gpus(r->p) && r->step % GPU_STEPS) || run_look_at_weights(r, false);
+}
+
+static void note_loss(Run *r, const SessionResult *one)
+{
+    double mean, deviation, loss = one->loss / (one->images > 0 ? one->images : 1);
+    char text[160];
+    if (r->again.on)
+        return;
+    result_add(&r->recent, one);
+    if (r->step % RUN_LOG_STEPS == 0) {
+        TrainReport report = { .epoch = r->epoch };
+        result_means(&r->recent, r->recipe, &report);
+        log_step(r->log, r->recipe, &report, r->step, r->param_rates[0].lr);
+        r->recent = (SessionResult){ 0 };
+    }
+    if (!spike_look(&r->spike, loss, &mean, &deviation))
+        return;
+    snprintf(text, sizeof text, "the loss of step %lld is %.4g, %.0f standard deviations above the mean %.4g "
+             "of the %d steps before it", (long long)r->step, loss, (loss - mean) / deviation, mean,
+             SPIKE_STEPS);
+    run_warn(r, text);
 }
 
 static bool run_step(Run *r, Loader *loader)
@@ -225,26 +283,36 @@ static bool run_step(Run *r, Loader *loader)
     for (int i = 0; i < b->bad && i < LOADER_BAD; i++)
         run_warn(r, b->bad_text[i]);
     SessionResult one;
-    const float *inputs[] = { b->images };
-    bool fine = update_rates(r) && session_run(r->s, r->sequence, inputs, b->labels, &one, r->err);
-    fine = fine && (!one.stopped || stop_numerically(r, b, one.run));
+    bool fine = apply_step(r, b, &one);
     loader_done(loader, b);
     if (!fine)
         return false;
     r->step++;
     result_add(&r->memory.sum, &one);
-    return true;
+    note_loss(r, &one);
+    return look_behind_step(r);
 }
 
 static bool is_over(const Run *r)
 {
+    if (r->again.on && (r->step >= r->again.until || r->again.bad >= 0))
+        return true;
     return r->stopping || (r->o->stop && *r->o->stop) || (r->o->steps && r->step >= r->o->steps);
+}
+
+static double seconds_left(const Run *r)
+{
+    int64_t epochs = r->o->epochs ? r->o->epochs : r->recipe->epochs, last = epochs * r->epoch_steps;
+    if (r->o->steps && (!last || r->o->steps < last))
+        last = r->o->steps;
+    double each = (clock_seconds() - r->began) / (double)(r->step - r->began_at);
+    return last ? each * (double)(last - r->step) : NAN;
 }
 
 // By a signal that lets the run go on.
 static bool save_if_asked(Run *r)
 {
-    if (!r->o->save || !*r->o->save)
+    if (!r->o->save || !*r->o->save || r->again.on)
         return true;
     *r->o->save = 0;
     return run_save(r, "requested.safetensors", NULL);
@@ -266,6 +334,7 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps)
         report = (TrainReport){ .kind = TRAIN_STEP, .step = r->step - r->epoch * steps, .steps = steps };
         fill_report(r, &r->memory.sum, &report);
         report.images_per_second = (r->memory.sum.images - before) / (clock_seconds() - start);
+        report.seconds_left = seconds_left(r);
         run_tell(r, &report);
         if (!count_periods(r, EVENT_EVERY_STEPS, r->step) || !run_settle(r, false) || !save_if_asked(r))
             return false;
@@ -277,6 +346,8 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps)
     r->epoch++;
     fill_report(r, &r->memory.sum, &report);
     report.kind = TRAIN_EPOCH;
+    report.updates = r->updates;
+    report.update_count = r->o->out ? r->p->param_count : 0;
     report.waited = (loader_waited(loader) - waited) / (clock_seconds() - start);
     r->memory.last_loss = report.loss;
     memcpy(r->memory.last_metrics, report.metrics, sizeof r->memory.last_metrics);
@@ -287,13 +358,18 @@ static bool run_epoch(Run *r, Loader *loader, int64_t steps)
     return count_periods(r, EVENT_EVERY_EPOCHS, r->epoch);
 }
 
-static TrainEnd run_epochs(Run *r, Loader *loader, int64_t steps)
+static bool run_epochs(Run *r, Loader *loader)
 {
     int64_t epochs = r->o->epochs ? r->o->epochs : r->recipe->epochs;
     while ((epochs == 0 || r->epoch < epochs) && !is_over(r))
-        if (!run_epoch(r, loader, steps))
-            return r->fault;
-    if (!run_settle(r, true))
+        if (!run_epoch(r, loader, r->epoch_steps))
+            return false;
+    return true;
+}
+
+static TrainEnd run_and_save(Run *r, Loader *loader)
+{
+    if (!run_epochs(r, loader) || !run_settle(r, true))
         return r->fault;
     bool stopped = r->o->stop && *r->o->stop;
     // With a folder to keep them in, no weights are lost.
@@ -314,36 +390,68 @@ static int batches_ahead(const Feed *f, int batch)
     return fit < 2 ? 2 : fit > 4 ? 4 : (int)fit;
 }
 
-static TrainEnd run_with_loader(Run *r)
+// Gives batches from where the run stands; also sets how many an epoch has.
+static Loader *open_loader(Run *r)
 {
     int batch = session_images(r->s, r->sequence);
     const Feed *feed = &r->o->data->train;
     LoaderOptions l = { .batch = batch, .first = r->step, .seed = session_seed(r->s),
                         .skip_bad = r->o->skip_bad, .threads = r->o->loader_threads,
                         .ahead = batches_ahead(feed, batch) };
-    Loader *loader = loader_open(feed, &l, r->err);
+    r->epoch_steps = loader_epoch_batches(feed, batch, false);
+    r->steps = r->epoch_steps * r->recipe->epochs;
+    return loader_open(feed, &l, r->err);
+}
+
+static TrainEnd run_with_loader(Run *r)
+{
+    Loader *loader = open_loader(r);
     if (!loader)
         return TRAIN_FAILED;
-    int64_t steps = loader_epoch_batches(feed, batch, false);
-    r->steps = steps * r->recipe->epochs;
-    TrainEnd end = run_epochs(r, loader, steps);
+    r->began = clock_seconds();
+    r->began_at = r->step;
+    TrainEnd end = run_and_save(r, loader);
     loader_close(loader);
     return end;
+}
+
+void run_steps_again(Run *r)
+{
+    Loader *loader = open_loader(r);
+    if (loader)
+        run_epochs(r, loader);
+    loader_close(loader);
+}
+
+bool run_reset(Run *r)
+{
+    memory_close(&r->memory);
+    r->epoch = r->step = 0;
+    session_set_step(r->s, 0);
+    if (!memory_open(&r->memory, r->recipe)) {
+        snprintf(r->err, TRAIN_ERROR, "out of memory");
+        return false;
+    }
+    rates_open(&r->rates, r->recipe, r->memory.fixed);
+    // Numbers that are not finite may have come to places that a new value of a parameter does not reach.
+    return !r->again.on || (session_restart(r->s, r->err) && run_init(r));
 }
 
 static bool open_run(Run *r)
 {
     r->param_rates = calloc((size_t)r->p->param_count + 1, sizeof *r->param_rates);
-    if (!memory_open(&r->memory, r->recipe) || !r->param_rates) {
+    r->updates = calloc((size_t)r->p->param_count + 1, sizeof *r->updates);
+    if (!r->param_rates || !r->updates) {
         snprintf(r->err, TRAIN_ERROR, "out of memory");
         return false;
     }
-    rates_open(&r->rates, r->recipe, r->memory.fixed);
-    if (!run_resume(r))
+    if (!run_reset(r) || !run_resume(r))
         return false;
     r->log = log_open(r->o->out, r->resumed ? r->step : -1, r->p, session_seed(r->s), r->from, r->err);
-    if (!r->log)
+    if (!r->log || (!r->resumed && !run_init(r)))
         return false;
+    if (r->o->out && r->o->facts)
+        run_write_manifest(r);
     r->saver = saver_open();
     if (!r->saver)
         snprintf(r->err, TRAIN_ERROR, "a thread cannot be started");
@@ -355,6 +463,7 @@ static void close_run(Run *r)
     saver_close(r->saver);
     memory_close(&r->memory);
     free(r->param_rates);
+    free(r->updates);
     log_close(r->log);
 }
 
@@ -378,7 +487,7 @@ TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
 {
     const Program *p = session_program(s);
     Run r = { .s = s, .p = p, .recipe = &p->recipe.train, .o = o, .err = err, .saved = -1,
-              .fault = TRAIN_FAILED,
+              .spoilt = -1, .fault = TRAIN_FAILED,
               .sequence = session_find_sequence(s, SEQUENCE_TRAIN, 0) };
     RunLock lock = { .file = -1 };
     err[0] = 0;
@@ -389,6 +498,8 @@ TrainEnd train_run(Session *s, const TrainOptions *o, char err[TRAIN_ERROR])
     if (open_run(&r)) {
         end = run_with_loader(&r);
         run_settle(&r, true);
+        if (end == TRAIN_NUMERICAL && r.spoilt >= 0)
+            run_explain_spoilt(&r);
         end = count_lost(&r, end);
         log_end(r.log, end, r.epoch, r.step);
     } else {

@@ -50,12 +50,13 @@ static bool count_failure(Run *r, const char *why)
 bool run_settle(Run *r, bool wait)
 {
     SaverJob job;
-    if (!saver_take(r->saver, wait, &job))
+    if (r->again.on || !saver_take(r->saver, wait, &job))
         return true;
     bool goes_on = true;
     if (job.is_written) {
         TrainReport report = { .kind = TRAIN_SAVED, .epoch = job.epoch, .text = job.path };
         r->failures = 0;
+        snprintf(r->good, sizeof r->good, "%s", job.path);
         log_save(r->log, job.path, job.image.hash, job.epoch, job.step);
         run_tell(r, &report);
         memory_drop(&r->memory, job.path);
@@ -84,6 +85,8 @@ static bool take_snapshot(Run *r, CheckpointImage *image, int *bad, char *why)
 
 bool run_save(Run *r, const char *pattern, const Action *by)
 {
+    if (r->again.on)
+        return true;
     // What a checkpoint says about kept files must not depend on when the one before it was through.
     if (!run_settle(r, true))
         return false;
@@ -103,8 +106,7 @@ bool run_save(Run *r, const char *pattern, const Action *by)
     if (!fine)
         return count_failure(r, why);
     checkpoint_free(&job.image);
-    snprintf(r->err, TRAIN_ERROR, "%.80s is not finite after step %lld (epoch %lld); it was not saved",
-             r->p->params[bad].name, (long long)r->step, (long long)r->epoch);
+    r->spoilt = bad;
     r->fault = TRAIN_NUMERICAL;
     return false;
 }
@@ -136,7 +138,7 @@ static bool find_checkpoint(Run *r, char **path)
     return found != NEWEST_DAMAGED;
 }
 
-static bool load(Run *r, const char *path)
+bool run_load(Run *r, const char *path)
 {
     CheckpointState state;
     if (!checkpoint_load(r->s, path, &state, r->err))
@@ -148,6 +150,8 @@ static bool load(Run *r, const char *path)
         return false;
     }
     r->resumed = true;
+    if (path != r->good)
+        snprintf(r->good, sizeof r->good, "%s", path);
     r->epoch = state.epoch;
     r->step = state.step;
     memcpy(r->from, state.hash, sizeof r->from);
@@ -164,7 +168,7 @@ bool run_resume(Run *r)
     if (!r->o->resume)
         return true;
     snprintf(r->err, TRAIN_ERROR, "out of memory");
-    bool fine = find_checkpoint(r, &path) && (!path || load(r, path));
+    bool fine = find_checkpoint(r, &path) && (!path || run_load(r, path));
     free(path);
     r->fault = fine ? r->fault : TRAIN_REFUSED;
     return fine;

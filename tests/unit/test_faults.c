@@ -172,7 +172,8 @@ static void test_where_it_begins(void **state)
     assert_numerical_stop("conv1.init", "constant(1e38)", "step 1 (epoch 1, batch 1 of 5)",
                           "(conv1, forward)");
     assert_numerical_stop("fc1.init", "constant(1e38)", "of 8 of its 8 images", "(fc1, forward)");
-    assert_numerical_stop("fc2.lr", "1e39", "epoch 1", "fc2.weights was not finite before it");
+    assert_numerical_stop("fc2.lr", "1e39", "fc2.weights is not finite after step 1 (epoch 1)",
+                          "it begins in `fc2.weights");
 }
 
 static void test_data_that_are_not_finite(void **state)
