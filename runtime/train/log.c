@@ -29,7 +29,7 @@ static double seconds_since_1970(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    return (double)t.tv_sec + 1e-3 * (double)(t.tv_nsec / 1000000);
+    return (double)t.tv_sec + 1e-3 * floor(1e-6 * (double)t.tv_nsec);
 }
 
 // In one piece: whoever reads along, or comes after a kill, finds no half line.
