@@ -309,13 +309,18 @@ static double seconds_left(const Run *r)
     return last ? each * (double)(last - r->step) : NAN;
 }
 
-// By a signal that lets the run go on.
+// By a signal that lets the run go on, or because nothing has been saved for long: a file need not ask for
+// checkpoints to lose little.
 static bool save_if_asked(Run *r)
 {
-    if (!r->o->save || !*r->o->save || r->again.on)
+    double patience = r->o->save_seconds > 0 ? r->o->save_seconds : 600;
+    if (r->again.on)
         return true;
-    *r->o->save = 0;
-    return run_save(r, "requested.safetensors", NULL);
+    if (r->o->save && *r->o->save) {
+        *r->o->save = 0;
+        return run_save(r, "requested.safetensors", NULL);
+    }
+    return !r->o->out || clock_seconds() - r->saved_at < patience || run_save(r, "last.safetensors", NULL);
 }
 
 static bool run_epoch(Run *r, Loader *loader, int64_t steps)
@@ -408,7 +413,7 @@ static TrainEnd run_with_loader(Run *r)
     Loader *loader = open_loader(r);
     if (!loader)
         return TRAIN_FAILED;
-    r->began = clock_seconds();
+    r->began = r->saved_at = clock_seconds();
     r->began_at = r->step;
     TrainEnd end = run_and_save(r, loader);
     loader_close(loader);

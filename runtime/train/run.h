@@ -38,6 +38,7 @@ typedef struct {
     int64_t             steps;         // of the whole run; 0: until something stops it
     int64_t             epoch_steps;
     int64_t             saved;         // step of the last checkpoint begun; -1: none, or it failed
+    double              saved_at;      // when that was, or when the run began
     int64_t             unsaved;       // checkpoints that could not be written
     int                 failures;      // of them in a row
     char                why_unsaved[TRAIN_ERROR];       // the last of them

@@ -1,4 +1,5 @@
 // Checkpoints of a run: when they are taken, what happens when they cannot be written, and going on from one.
+#include "base/clock.h"
 #include "runtime/train/newest.h"
 #include "runtime/train/run.h"
 #include <stdlib.h>
@@ -87,6 +88,7 @@ bool run_save(Run *r, const char *pattern, const Action *by)
 {
     if (r->again.on)
         return true;
+    r->saved_at = clock_seconds();
     // What a checkpoint says about kept files must not depend on when the one before it was through.
     if (!run_settle(r, true))
         return false;

@@ -34,6 +34,8 @@ typedef struct {
 typedef struct {
     const Data *data;
     int64_t     epochs, steps;         // 0: the recipe's epochs; no limit of steps
+    double      save_seconds;          // so long without a checkpoint, and one is written, if there is an
+                                       // `out`; 0: ten minutes
     const char *out;                   // folder of checkpoints and run.jsonl; NULL: the working folder
     const char *init;                  // safetensors that the first weights come from; NULL: they are drawn
     bool        init_partly;           // parameters that are not there, or of another shape, are drawn

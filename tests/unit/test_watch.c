@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static void assert_says(const char *text, const char *what)
@@ -141,6 +142,40 @@ static void test_moves_of_weights(void **state)
     training_free(t);
 }
 
+// --- checkpoints that nobody asked for --------------------------------------------------------------
+
+typedef struct { int saved, steps; } Saves;
+
+static void count_saves(void *context, const TrainReport *r)
+{
+    Saves *s = context;
+    s->saved += r->kind == TRAIN_SAVED;
+    s->steps += r->kind == TRAIN_STEP;
+}
+
+// A run of 12 steps whose patience without a checkpoint is nil; the folder's last one is the last step's.
+static void test_saved_unasked(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "net tiny : 1x4x4 -> 3 { conv(8, 3) -> relu -> fc(3) -> softmax }\n"
+        "data made { train = random(3, 1x4x4, count = 32) -> scale(1 / 256) }\n"
+        "train tiny on made { loss = cross_entropy  batch = 8  epochs = 3  solver = sgd(lr = 0.01) }\n";
+    Saves s = { 0 }, again = { 0 };
+    for (int unasked = 0; unasked < 2; unasked++) {
+        Training *t = open_net(text);
+        t->o.save_seconds = unasked ? 1e-9 : 0;
+        t->o.tell = count_saves;
+        t->o.context = unasked ? &again : &s;
+        training_run(t);
+        assert_int_equal(access(in_folder("run/last.safetensors"), R_OK), 0);
+        training_free(t);
+    }
+    assert_int_equal(s.steps, 12);
+    assert_int_equal(s.saved, 1);                          // the last step
+    assert_int_equal(again.saved, 12);
+}
+
 // --- gradients -------------------------------------------------------------------------------------
 
 // The square root of what is cut off at 0 is finite, its gradient there is infinity times 0. At first the
@@ -191,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_spikes),
         cmocka_unit_test(test_a_spike_is_told),
         cmocka_unit_test(test_moves_of_weights),
+        cmocka_unit_test(test_saved_unasked),
         cmocka_unit_test(test_born_backward),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
