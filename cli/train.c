@@ -1,5 +1,6 @@
 // cleave train FILE.net, cleave test FILE.net WEIGHTS
 #include "cli/run.h"
+#include "cli/run_data.h"
 #include "cleave.h"
 #include "runtime/resident.h"
 #include "runtime/train/checkpoint.h"
@@ -139,43 +140,6 @@ static void told(void *context, const TrainReport *r)
     fflush(stdout);
 }
 
-// --- data ----------------------------------------------------------------------------------------------
-
-// `from`: what a checkpoint knows of its data, or NULL.
-static bool open_data(Compilation *c, TrainVerb *v, const CheckpointData *from, Data *data)
-{
-    bool train = from == NULL;
-    char err[DATA_ERROR], folder[4096];
-    Span at = NO_SPAN;
-    const Sequence *s = &c->program->sequences[0];
-    Shape image = s->inputs[0].shape;
-    image.n = 1;
-    int classes = 0;
-    for (int g = 0; g < 3 && !classes; g++)
-        if (c->graphs[g] && c->graphs[g]->scores)
-            classes = (int)c->graphs[g]->scores->shape.c;
-    DataOptions o = { .recipe = &c->recipe.data, .folder = run_folder(v->run.path, folder, sizeof folder),
-                      .train_path = run_data_path(&v->run, "train"),
-                      .test_path = run_data_path(&v->run, "test"), .train = train, .test = true,
-                      .image = image, .classes = classes, .skip_bad = v->bad && !strcmp(v->bad, "skip"),
-                      .threads = v->run.threads ? (int)v->run.threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
-                      .cache_bytes = DATA_CACHE_BYTES };
-    if (from) {
-        o.mean = from->mean;
-        o.mean_count = from->mean_count;
-        o.class_names = (const char *const *)from->class_names;
-        o.class_count = from->class_count;
-    }
-    Refused no;
-    if (!data_accepts(o.recipe, &no))
-        run_refuse(c, &no, v->run.colour);
-    else if (data_open(data, &o, &at, err))
-        return true;
-    else
-        run_fault(c, at, err, v->run.colour);
-    return false;
-}
-
 static TrainOptions train_options(TrainVerb *v, const Data *data)
 {
     return (TrainOptions){ .data = data, .epochs = v->epochs, .steps = v->steps, .out = v->out,
@@ -245,7 +209,7 @@ static int train_with(Compilation *c, TrainVerb *v)
     if (!s)
         return EXIT_MACHINE;
     int code = EXIT_INPUT;
-    if (open_data(c, v, NULL, &data)) {
+    if (run_open_data(c, &v->run, v->bad, RUN_TRAIN_SET | RUN_TEST_SET, NULL, &data)) {
         catch_signals();
         TrainOptions o = train_options(v, &data);
         run_tell_ways(s);
@@ -358,7 +322,7 @@ static int test_with(Compilation *c, TrainVerb *v, const char *weights)
     bool fine = checkpoint_data(weights, &from, err) && checkpoint_load(s, weights, NULL, err);
     if (!fine) {
         fprintf(stderr, "cleave: %s\n", err);
-    } else if (open_data(c, v, &from, &data)) {
+    } else if (run_open_data(c, &v->run, v->bad, RUN_TEST_SET, &from, &data)) {
         TrainOptions o = train_options(v, &data);
         code = EXIT_RUN;
         if (train_test(s, &o, &report, err)) {

@@ -1,6 +1,7 @@
 // Bytes of a JPEG or PNG file in, planes out; through libjpeg-turbo and libpng. Never crashes on a
 // damaged file: libjpeg's errors come back by longjmp.
 #include "runtime/data/decode.h"
+#include "base/levels.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,22 +80,31 @@ static int jpeg_orientation(const struct jpeg_decompress_struct *info)
     return 1;
 }
 
-// One row as libjpeg gives it into the three planes. Four components are ink, and as Adobe writes
+// Twice as fast where bytes can be shuffled within a register.
+FOR_EVERY_LEVEL
+static void spread_colours(const uint8_t *restrict row, int width, uint8_t *restrict r, uint8_t *restrict g,
+                           uint8_t *restrict b)
+{
+    for (int x = 0; x < width; x++) {
+        r[x] = row[3 * x];
+        g[x] = row[3 * x + 1];
+        b[x] = row[3 * x + 2];
+    }
+}
+
+// One row as it was decoded into the three planes. Four components are ink, and as Adobe writes
 // them inverted: 255 is no ink, so red = cyan * black / 255.
-static void jpeg_spread_row(const uint8_t *row, int components, Image *to, int y)
+static void spread_row(const uint8_t *row, int components, Image *to, int y)
 {
     size_t plane = (size_t)to->height * (size_t)to->width;
     uint8_t *r = to->pixels + (size_t)y * (size_t)to->width, *g = r + plane, *b = g + plane;
-    for (int x = 0; x < to->width; x++, row += components)
-        if (components == 4) {
-            r[x] = (uint8_t)(row[0] * row[3] / 255);
-            g[x] = (uint8_t)(row[1] * row[3] / 255);
-            b[x] = (uint8_t)(row[2] * row[3] / 255);
-        } else {
-            r[x] = row[0];
-            g[x] = row[1];
-            b[x] = row[2];
-        }
+    if (components == 3)
+        spread_colours(row, to->width, r, g, b);
+    for (int x = 0; x < to->width && components == 4; x++, row += 4) {
+        r[x] = (uint8_t)(row[0] * row[3] / 255);
+        g[x] = (uint8_t)(row[1] * row[3] / 255);
+        b[x] = (uint8_t)(row[2] * row[3] / 255);
+    }
 }
 
 static bool jpeg_read_rows(struct jpeg_decompress_struct *info, uint8_t **row, Image *to, char *err)
@@ -117,7 +127,7 @@ static bool jpeg_read_rows(struct jpeg_decompress_struct *info, uint8_t **row, I
             return false;
         for (unsigned i = 0; invert && i < info->output_width * 4; i++)
             (*row)[i] = (uint8_t)(255 - (*row)[i]);
-        jpeg_spread_row(*row, components, to, y);
+        spread_row(*row, components, to, y);
     }
     jpeg_finish_decompress(info);
     return true;
@@ -164,12 +174,8 @@ static bool decode_png(const uint8_t *file, size_t bytes, Image *to, Image *spar
          png_image_finish_read(&png, &black, spare->pixels, 0, NULL);
     if (!ok && !err[0])
         snprintf(err, DATA_ERROR, "%s", png.message);
-    if (ok) {
-        size_t plane = (size_t)to->height * (size_t)to->width;
-        for (size_t i = 0; i < plane; i++)
-            for (size_t c = 0; c < 3; c++)
-                to->pixels[c * plane + i] = spare->pixels[3 * i + c];
-    }
+    for (int y = 0; ok && y < to->height; y++)
+        spread_row(spare->pixels + 3 * (size_t)y * (size_t)to->width, 3, to, y);
     png_image_free(&png);
     return ok;
 }

@@ -135,63 +135,7 @@ bool feed_bytes(const Feed *f, Reader *r, int64_t index, int *label, char err[DA
     return true;
 }
 
-// --- on floats -----------------------------------------------------------------------------------
-
-static void crop_floats(float *x, int channels, int *height, int *width, int top, int left,
-                        int new_height, int new_width)
-{
-    float *to = x;
-    for (int c = 0; c < channels; c++)
-        for (int y = 0; y < new_height; y++, to += new_width)
-            memmove(to, x + ((size_t)c * (size_t)*height + (size_t)(top + y)) * (size_t)*width +
-                        (size_t)left, (size_t)new_width * sizeof *x);
-    *height = new_height;
-    *width = new_width;
-}
-
-static void mirror_floats(float *x, int64_t rows, int width)
-{
-    for (int64_t row = 0; row < rows; row++, x += width)
-        for (float *left = x, *right = x + width - 1; left < right; left++, right--) {
-            float kept = *left;
-            *left = *right;
-            *right = kept;
-        }
-}
-
-// The same for every pixel of an image.
-static void light_floats(const FeedStep *step, const FeedKey *key, int64_t index, const double colours[3][3],
-                         float *x, size_t plane)
-{
-    float add[3];
-    choice_light(step, key, index, colours, add);
-    for (size_t c = 0; c < 3; c++)
-        for (size_t k = 0; k < plane; k++)
-            x[c * plane + k] += add[c];
-}
-
-static void apply_floats(const Feed *f, float *x, int height, int width, const FeedKey *key,
-                         int64_t index, int view)
-{
-    int channels = (int)f->image.c;
-    for (int i = f->byte_steps; i < f->step_count; i++) {
-        const FeedStep *step = &f->steps[i];
-        int top, left, digit = view % choice_views(step);
-        view /= choice_views(step);
-        if (step->kind == FEED_CENTER) {
-            size_t count = (size_t)channels * (size_t)height * (size_t)width;
-            for (size_t j = 0; j < count; j++)
-                x[j] -= f->mean[j];
-        } else if (step->kind == FEED_CROP_FLOATS) {
-            choice_crop(step, key, index, digit, height, width, &top, &left);
-            crop_floats(x, channels, &height, &width, top, left, step->height, step->width);
-        } else if (step->kind == FEED_LIGHT) {
-            light_floats(step, key, index, f->colours, x, (size_t)height * (size_t)width);
-        } else if (choice_mirror(step, key, index, digit)) {
-            mirror_floats(x, (int64_t)channels * height, width);
-        }
-    }
-}
+// --- a sample --------------------------------------------------------------------------------------
 
 bool feed_sample(const Feed *f, Reader *r, const FeedKey *key, int64_t index, float *to,
                  int *label, char err[DATA_ERROR])
@@ -199,26 +143,6 @@ bool feed_sample(const Feed *f, Reader *r, const FeedKey *key, int64_t index, fl
     if (!feed_bytes(f, r, index, label, err) ||
         !feed_apply_bytes(f, r, f->fixed, f->byte_steps, key, index, err))
         return false;
-    size_t count = image_bytes(&r->image);
-    bool direct = f->step_count == f->byte_steps;
-    if (!direct && count > r->float_capacity) {
-        float *grown = realloc(r->floats, count * sizeof *grown);
-        if (!grown) {
-            snprintf(err, DATA_ERROR, "out of memory for an image of %zu floats", count);
-            return false;
-        }
-        r->floats = grown;
-        r->float_capacity = count;
-    }
-    float *x = direct ? to : r->floats, by = (float)f->by, add = (float)f->add;
-    for (size_t i = 0; i < count; i++)
-        x[i] = by * (float)r->image.pixels[i] + add;
-    if (direct)
-        return true;
-    int view = key->view;
-    for (int i = 0; i < f->byte_steps; i++)
-        view /= choice_views(&f->steps[i]);
-    apply_floats(f, x, r->image.height, r->image.width, key, index, view);
-    memcpy(to, x, (size_t)shape_item(f->image) * sizeof *to);
+    feed_floats(f, &r->image, key, index, to);
     return true;
 }

@@ -68,4 +68,6 @@ bool feed_bytes(const Feed *f, Reader *r, int64_t index, int *label, char err[DA
 // Applies steps [first, last) on bytes to r->image.
 bool feed_apply_bytes(const Feed *f, Reader *r, int first, int last, const FeedKey *key,
                       int64_t index, char err[DATA_ERROR]);
+// What follows on floats: bytes that have been through all steps on bytes become the sample.
+void feed_floats(const Feed *f, const Image *im, const FeedKey *key, int64_t index, float *to);
 #endif

@@ -61,7 +61,6 @@ void reader_free(Reader *r)
     image_free(&r->image);
     image_free(&r->spare);
     free(r->file);
-    free(r->floats);
     memset(r, 0, sizeof *r);
 }
 

@@ -11,8 +11,6 @@ typedef struct {
     uint8_t *file;                   // the bytes of the file being decoded
     size_t   file_capacity;
     size_t   file_bytes;             // of that file; what is no image file leaves it alone
-    float   *floats;                 // the image once it is no longer bytes
-    size_t   float_capacity;         // elements
 } Reader;
 void reader_free(Reader *r);
 // A whole file into r->file. False with `err`: why not, without the path.
