@@ -1,6 +1,6 @@
-// What an image costs on one core from its file to the floats of AlexNet, against libjpeg-turbo's own decoding plus
-// our resize: data NET.net FOLDER. Every image goes through all three in turn, so that a busy machine slows them
-// alike; times are of the thread.
+// What an image costs on one core from its file to the floats of AlexNet, against libjpeg-turbo's own
+// decoding plus our resize: data NET.net FOLDER. Every image goes through all three in turn, so that a busy
+// machine slows them alike; times are of the thread.
 #include "compile.h"
 #include "runtime/data/data.h"
 #include <stdlib.h>
@@ -80,8 +80,8 @@ static int measure(const Data *d)
         double each = 1e3 / s.images;
         ratios[round] = s.path / (s.jpeg + s.resize);
         if (good)
-            printf("%d images: libjpeg-turbo %.3f ms, resize and crop %.3f ms; whole path %.3f ms, %.0f images/s a "
-                   "core, %.3f of both\n", s.images, s.jpeg * each, s.resize * each, s.path * each,
+            printf("%d images: libjpeg-turbo %.3f ms, resize and crop %.3f ms; whole path %.3f ms, %.0f "
+                   "images/s a core, %.3f of both\n", s.images, s.jpeg * each, s.resize * each, s.path * each,
                    s.images / s.path, ratios[round]);
     }
     if (good) {

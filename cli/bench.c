@@ -1,4 +1,4 @@
-// cleave bench data FILE.net: how fast images are read and prepared, and whether a training step waits for them.
+// cleave bench data FILE.net: how fast images are read and prepared, and whether a step waits for them.
 #include "base/clock.h"
 #include "cli/random_batch.h"
 #include "cli/report.h"
@@ -45,8 +45,8 @@ static bool prepare(const Feed *f, Reader *r, UpTo to, int64_t sample, float *fl
         && (to == UP_TO_READ || feed_apply_bytes(f, r, 0, f->fixed, NULL, sample, err));
 }
 
-// Images in the order of a training run, each as far as every stage in turn, for so many seconds; a damaged one
-// counts as an image, as it does there.
+// Images in the order of a training run, each as far as every stage in turn, for so many seconds; a damaged
+// one counts as an image, as it does there.
 static void an_image(const Feed *f, double seconds, DataTimes *t, float *floats)
 {
     const LoaderOptions order = { .batch = 1, .seed = 1 };
@@ -91,7 +91,8 @@ static bool load(const Feed *f, const BenchVerb *v, int batch, int64_t steps, Wi
     Loader *l = loader_open(f, &o, err);
     double start = clock_seconds();
     *to = (Loading){ 0 };
-    while (l && !err[0] && (to->batches < steps || (!steps && clock_seconds() - start < (double)v->seconds))) {
+    double until = steps ? start : start + (double)v->seconds;
+    while (l && !err[0] && (to->batches < steps || clock_seconds() < until)) {
         Batch *b = loader_next(l, err);
         if (!b)
             break;
@@ -149,15 +150,15 @@ static void print_text(const BenchVerb *v, const DataTimes *t, int batch)
     printf("%-32s %8.3f ms an image, %.0f images/s a core\n", "all of it", 1e3 * t->all, 1 / t->all);
     printf("%lld loader thread%s without a step: %.0f images/s\n", (long long)v->loaders,
            v->loaders == 1 ? "" : "s", t->loaded);
-    printf("training at batch %d: %.1f ms a step with its data, %.0f images/s; %.1f %% of it is waiting for them\n",
-           batch, 1e3 * t->step, batch / t->step, 100 * t->waited);
+    printf("training at batch %d: %.1f ms a step with its data, %.0f images/s; %.1f %% of it is waiting "
+           "for them\n", batch, 1e3 * t->step, batch / t->step, 100 * t->waited);
 }
 
 static void print_json(const BenchVerb *v, const DataTimes *t, int batch)
 {
-    printf("{\"images\": %lld, \"read_ms\": %.5f, \"fixed_ms\": %.5f, \"augment_ms\": %.5f, \"image_ms\": %.5f, "
-           "\"images_per_second_a_core\": %.3f, \"loaders\": %lld, \"images_per_second\": %.3f, \"batch\": %d, "
-           "\"step_ms\": %.4f, \"waiting_share\": %.5f}\n", (long long)t->images, 1e3 * t->read,
+    printf("{\"images\": %lld, \"read_ms\": %.5f, \"fixed_ms\": %.5f, \"augment_ms\": %.5f, "
+           "\"image_ms\": %.5f, \"images_per_second_a_core\": %.3f, \"loaders\": %lld, "
+           "\"images_per_second\": %.3f, \"batch\": %d, \"step_ms\": %.4f, \"waiting_share\": %.5f}\n", (long long)t->images, 1e3 * t->read,
            1e3 * (t->fixed - t->read), 1e3 * (t->all - t->fixed), 1e3 * t->all, 1 / t->all,
            (long long)v->loaders, t->loaded, batch, 1e3 * t->step, t->waited);
 }
@@ -206,13 +207,14 @@ int verb_bench(int argc, char **argv)
         SHOW_JSON(&v.json), SHOW_COLOUR(&v.run.colour), WITH_NET(&v.run.net), WITH_TARGET(&v.run.target),
         WITH_PRECISION(&v.run.precision), WITH_BATCH(&v.run.batch), WITH_SET(&v.run.set),
         WITH_DATA(&v.run.data), WITH_MAP(&v.run.map), WITH_THREADS(&v.run.threads), WITH_GPUS(v.run),
-        { "seconds", OPTION_NUMBER, &v.seconds, "N", "how long images are prepared without a step, twice", "2" },
+        { "seconds", OPTION_NUMBER, &v.seconds, "N", "how long images are prepared without"
+          " a step, twice", "2" },
         { "steps", OPTION_NUMBER, &v.steps, "N", "training steps, after one that is not timed", "5" },
         { "loaders", OPTION_NUMBER, &v.loaders, "N", "threads that prepare batches", "2, as `train`" },
         { "bad", OPTION_TEXT, &v.bad, "WHAT", "a damaged image: stop or skip", "stop" },
     };
-    const Usage usage = { "bench", "data FILE.net", "Tells how fast the images of a file's train section are read "
-                          "and prepared, and what a step waits for them.",
+    const Usage usage = { "bench", "data FILE.net", "Tells how fast the images of a file's train section are "
+                          "read and prepared, and what a step waits for them.",
                           "cleave bench data nets/alexnet.net --data train=../imagenet/train", 2, 2, options,
                           sizeof options / sizeof *options };
     int first, code;

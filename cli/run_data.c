@@ -22,7 +22,8 @@ bool run_open_data(Compilation *c, const RunOptions *run, const char *bad, unsig
     image.n = 1;
     DataOptions o = { .recipe = &c->recipe.data, .folder = run_folder(run->path, folder, sizeof folder),
                       .train_path = run_data_path(run, "train"), .test_path = run_data_path(run, "test"),
-                      .train = sets & RUN_TRAIN_SET, .test = sets & RUN_TEST_SET, .image = image, .classes = classes_of(c),
+                      .train = sets & RUN_TRAIN_SET, .test = sets & RUN_TEST_SET, .image = image,
+                      .classes = classes_of(c),
                       .skip_bad = bad && !strcmp(bad, "skip"),
                       .threads = run->threads ? (int)run->threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
                       .cache_bytes = DATA_CACHE_BYTES };

@@ -1,5 +1,5 @@
-// The steps of a pipeline on floats. They only choose pixels and add to them, so each row that comes out is made
-// in one pass over the bytes it comes from; nothing is computed for pixels that a crop leaves out.
+// The steps of a pipeline on floats. They only choose pixels and add to them, so each row that comes out is
+// made in one pass over the bytes it comes from; nothing is computed for pixels that a crop leaves out.
 #include "base/levels.h"
 #include "runtime/data/choice.h"
 #include "runtime/data/feed.h"
