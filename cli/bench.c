@@ -158,7 +158,8 @@ static void print_json(const BenchVerb *v, const DataTimes *t, int batch)
 {
     printf("{\"images\": %lld, \"read_ms\": %.5f, \"fixed_ms\": %.5f, \"augment_ms\": %.5f, "
            "\"image_ms\": %.5f, \"images_per_second_a_core\": %.3f, \"loaders\": %lld, "
-           "\"images_per_second\": %.3f, \"batch\": %d, \"step_ms\": %.4f, \"waiting_share\": %.5f}\n", (long long)t->images, 1e3 * t->read,
+           "\"images_per_second\": %.3f, \"batch\": %d, "
+           "\"step_ms\": %.4f, \"waiting_share\": %.5f}\n", (long long)t->images, 1e3 * t->read,
            1e3 * (t->fixed - t->read), 1e3 * (t->all - t->fixed), 1e3 * t->all, 1 / t->all,
            (long long)v->loaders, t->loaded, batch, 1e3 * t->step, t->waited);
 }

@@ -1,5 +1,5 @@
-// Hot loops of our own, compiled once for every level of x86-64 that helps them; the loader takes the best that
-// this machine runs. The binary itself runs on every x86-64.
+// Hot loops of our own, compiled once for every level of x86-64 that helps them; the loader takes the best
+// that this machine runs. The binary itself runs on every x86-64.
 #ifndef BASE_LEVELS_H
 #define BASE_LEVELS_H
 #if defined(__x86_64__)

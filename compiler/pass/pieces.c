@@ -1,5 +1,5 @@
-// Which pieces the channels of an op's output come in: the runs that weights, splits and concatenations have cut
-// them into, each padded by itself.
+// Which pieces the channels of an op's output come in: the runs that weights, splits and concatenations have
+// cut them into, each padded by itself.
 #include "pass/pieces.h"
 #include "pass/rules.h"
 #include "pass/views.h"
