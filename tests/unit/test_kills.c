@@ -208,6 +208,7 @@ static void test_killed_in_a_chain(void **state)
         long there = newest_step(folder);
         assert_true(there >= step);                        // nothing is lost
         moved += there > step;
+        span *= there > step ? 0.9 : 1.4;                  // a machine may get busy while this runs
         step = there;
     }
     compare_with_undisturbed(folder);
