@@ -100,6 +100,7 @@ void unit_close(KernelUnitCase *u)
 
 KernelCase *case_new(KernelUnitCase *u)
 {
+    assert_true(u->count < CASE_KERNELS);
     KernelCase *c = ARENA_NEW(u->arena, KernelCase);
     u->cases[u->count] = c;
     snprintf(c->kern.symbol, sizeof c->kern.symbol, "k%d", u->count++);

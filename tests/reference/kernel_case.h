@@ -4,7 +4,7 @@
 #define REFERENCE_KERNEL_CASE_H
 #include "emit/kernel.h"
 
-enum { CASE_NODES = 24, CASE_KERNELS = 256 };
+enum { CASE_NODES = 24, CASE_KERNELS = 512 };
 
 typedef void KernelFunction(void *const *t, long item, void *scratch);
 
