@@ -86,7 +86,7 @@ typedef struct {
     bool        a_along_q, b_along_q;
 } Product;
 
-static void open(Emit *e, Kern *k, const Product *p)
+static void open_product(Emit *e, Kern *k, const Product *p)
 {
     int64_t rows = cuda_blocks(p->m, TILE), columns = cuda_blocks(p->n, TILE);
     cuda_launch(k, p->jobs * rows * columns, 1, 1, THREADS, 0);
@@ -127,7 +127,7 @@ static bool emit_map(Emit *e, Kern *k, const Product *p)
     kern_read(k, l.w);
     kern_read_operands(k);
     int result = kern_write_outputs(k);
-    open(e, k, p);
+    open_product(e, k, p);
     print_window(e, &l, &root->attr.conv.window);
     print_operand(e, k, forward ? "X" : "DY", root->in[0]);
     print_operand(e, k, "W", l.w);
@@ -175,7 +175,7 @@ bool cuda_local_dw_emit(Emit *e, Kern *k)
     kern_read(k, l.x);
     kern_read(k, l.y);
     int result = kern_write(k, root);
-    open(e, k, &p);
+    open_product(e, k, &p);
     print_window(e, &l, &root->attr.conv.window);
     print_operand(e, k, "X", l.x);
     print_operand(e, k, "DY", l.y);
