@@ -36,14 +36,23 @@ static const SafeTensor *find(const Mapping *m, const char *name)
     return t || !other_name(name, other) ? t : safetensors_find(m->f, other);
 }
 
+// Sizes of a parameter without those of 1 that nobody writes: a bias of each channel, or of each place of a
+// map, a matrix, or filters.
+static int sizes_of(const ProgramParam *p, int64_t sizes[4])
+{
+    const int64_t all[] = { p->shape.n, p->shape.c, p->shape.h, p->shape.w };
+    int from = p->is_bias ? 1 : 0, rank = (p->shape.h * p->shape.w == 1 ? 2 : 4) - from;
+    memcpy(sizes, all + from, (size_t)rank * sizeof *sizes);
+    return rank;
+}
+
 static bool fits(const SafeTensor *t, const ProgramParam *p)
 {
-    int64_t all[] = { p->shape.n, p->shape.c, p->shape.h, p->shape.w };
-    const int64_t *want = p->is_bias ? all + 1 : all;
-    int rank = p->is_bias ? 1 : 4;
+    int64_t want[4];
+    int rank = sizes_of(p, want);
     if (t->count != shape_count(p->shape))
         return false;
-    if (rank == 4 && t->rank == 2 && t->shape[0] == want[0])
+    if (!p->is_bias && t->rank == 2 && t->shape[0] == want[0])
         return true;                                   // as many elements a row as a filter has
     for (int i = 0; i < rank || i < t->rank; i++)
         if ((i < t->rank ? t->shape[i] : 1) != (i < rank ? want[i] : 1))
@@ -78,9 +87,8 @@ static void map_params(Mapping *m)
         const SafeTensor *t = find(m, param->name);
         InitLine line = { .param = param->name,
                           .kind = !t ? INIT_MISSING : fits(t, param) ? INIT_MATCHED : INIT_MISFIT };
-        int64_t shape[] = { param->shape.n, param->shape.c, param->shape.h, param->shape.w };
-        bool is_matrix = shape[2] * shape[3] == 1;
-        write_shape(line.wants, param->is_bias ? shape + 1 : shape, param->is_bias ? 1 : is_matrix ? 2 : 4);
+        int64_t sizes[4];
+        write_shape(line.wants, sizes, sizes_of(param, sizes));
         m->of[i] = line.kind == INIT_MATCHED ? t : NULL;
         tell(m, &line, t);
     }

@@ -123,7 +123,7 @@ static json_t *start_json(const Run *r, XXH3_state_t *state)
                               "net", r->p->net, "sources", sources_json(f, state), "plan",
                               hash_json(r->p->plan_hash[0], r->p->plan_hash[1]), "data", data_json(r, state),
                               "seed", (json_int_t)session_seed(r->s), "batch",
-                              r->p->sequences[r->sequence].batch, "step", (json_int_t)r->step);
+                              session_images(r->s, r->sequence), "step", (json_int_t)r->step);
     if (start)
         json_object_set_new(start, "machine", machine_json(r));
     if (start && *r->from)

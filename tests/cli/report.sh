@@ -96,6 +96,10 @@ says "init: fc1.weights is 5x64, in the file 3x64"
 says "init: 2 of 4 parameters from run/at4.safetensors"
 grep -q '"event":"init".*"kind":"misfit","param":"fc1.weights","tensor":"fc1.weights","wants":"5x64","has":"3x64"' \
     five/run.jsonl || fail "the log does not have the mapping"
+sed 's/fc(3)/local(2, 3) -> fc(3)/' tiny.net > local.net    # a bias for each place
+run 0 train local.net --out local --epochs 1
+run 0 train local.net --out again --init local/at1.safetensors --epochs 1
+says "init: 6 of 6 parameters from local/"
 printf x | dd of=run/at4.safetensors bs=1 seek=900 conv=notrunc 2>/dev/null
 run 3 train tiny.net --out fine --init run/at4.safetensors
 says "run/at4.safetensors: it is damaged"
