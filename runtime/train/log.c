@@ -55,8 +55,15 @@ static void write_line(Log *l, json_t *line)
     cut_torn(l);
 }
 
-// Where the last line ends that is not of a later step.
-static off_t find_end(FILE *in, int64_t step)
+static bool tells_epoch(const json_t *line)
+{
+    const char *event = json_string_value(json_object_get(line, "event"));
+    return event && (!strcmp(event, "epoch") || !strcmp(event, "test"));
+}
+
+// Where the last line ends that is not of a later step. A checkpoint may be that of an epoch's last step,
+// before the epoch was told.
+static off_t find_end(FILE *in, int64_t epoch, int64_t step)
 {
     char *line = NULL;
     size_t size = 0;
@@ -64,7 +71,8 @@ static off_t find_end(FILE *in, int64_t step)
     while (getline(&line, &size, in) > 0) {
         json_t *o = json_loads(line, 0, NULL);
         const json_t *at = json_object_get(o, "step");
-        bool later = !o || (at && json_integer_value(at) > step);
+        bool later = !o || (at && json_integer_value(at) > step) ||
+                     (tells_epoch(o) && json_integer_value(json_object_get(o, "epoch")) > epoch);
         json_decref(o);
         if (later)
             break;
@@ -74,10 +82,10 @@ static off_t find_end(FILE *in, int64_t step)
     return keep;
 }
 
-static off_t end_of_log(const char *path, int64_t step)
+static off_t end_of_log(const char *path, int64_t epoch, int64_t step)
 {
     FILE *in = step >= 0 ? fopen(path, "re") : NULL;
-    off_t end = in ? find_end(in, step) : 0;
+    off_t end = in ? find_end(in, epoch, step) : 0;
     if (in)
         fclose(in);
     return end;
@@ -90,15 +98,15 @@ static Log *fail(Log *l, const char *path, char *err)
     return NULL;
 }
 
-Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed, const char *from,
-              char err[TRAIN_ERROR])
+Log *log_open(const char *folder, int64_t epoch, int64_t step, const Program *p, uint64_t seed,
+              const char *from, char err[TRAIN_ERROR])
 {
     char path[4096], plan[40];
     snprintf(path, sizeof path, "%s%srun.jsonl", folder ? folder : "", folder ? "/" : "");
     Log *l = calloc(1, sizeof *l);
     if (!l)
         return fail(l, path, err);
-    l->end = end_of_log(path, step);
+    l->end = end_of_log(path, epoch, step);
     while ((l->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0 && errno == EINTR)
         ;
     if (l->file < 0 || ftruncate(l->file, l->end) != 0)

@@ -6,11 +6,11 @@
 
 typedef struct Log Log;
 
-// Opens folder/run.jsonl for a new run (step -1), or to go on behind `step`: lines of later steps are cut.
-// `from`: the hash of the checkpoint that it goes on from. NULL with the reason in err when it cannot be
-// written.
-Log *log_open(const char *folder, int64_t step, const Program *p, uint64_t seed, const char *from,
-              char err[TRAIN_ERROR]);
+// Opens folder/run.jsonl for a new run (step -1), or to go on behind `step`, with `epoch` epochs finished:
+// lines of later steps and epochs are cut. `from`: the hash of the checkpoint that it goes on from. NULL with
+// the reason in err when it cannot be written.
+Log *log_open(const char *folder, int64_t epoch, int64_t step, const Program *p, uint64_t seed,
+              const char *from, char err[TRAIN_ERROR]);
 // A line is in the log as a whole or not at all; what cannot be written is counted. NULL is allowed.
 void log_result(Log *l, const char *event, const TrainRecipe *t, const TrainReport *r, int64_t step);
 // Means over the steps since the last such line; `lr`: the rate of the net's first parameter.

@@ -452,7 +452,8 @@ static bool open_run(Run *r)
     }
     if (!run_reset(r) || !run_resume(r))
         return false;
-    r->log = log_open(r->o->out, r->resumed ? r->step : -1, r->p, session_seed(r->s), r->from, r->err);
+    r->log = log_open(r->o->out, r->epoch, r->resumed ? r->step : -1, r->p, session_seed(r->s), r->from,
+                      r->err);
     if (!r->log || (!r->resumed && !run_init(r)))
         return false;
     if (r->o->out && r->o->facts)

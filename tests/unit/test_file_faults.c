@@ -245,9 +245,9 @@ static void write_log(int fault)
     const char *why;
     char path[128], err[TRAIN_ERROR] = "";
     snprintf(path, sizeof path, "%s", in_folder("run.jsonl"));
-    put(path, "{\"event\":\"start\",\"step\":0}\n{\"event\":\"epoch\",\"step\":5}\n"
-              "{\"event\":\"epoch\",\"step\":9}\n");
-    Log *l = log_open(folder_path(), 5, &p, 1, "", err);
+    put(path, "{\"event\":\"start\",\"step\":0}\n{\"event\":\"epoch\",\"epoch\":1,\"step\":5}\n"
+              "{\"event\":\"epoch\",\"epoch\":2,\"step\":9}\n");
+    Log *l = log_open(folder_path(), 1, 5, &p, 1, "", err);
     for (int i = 0; i < 3; i++)
         log_save(l, "somewhere", "abc", 1, 6 + i);
     disarm();

@@ -120,7 +120,7 @@ static long newest_step(const char *folder)
 static long read_log(const char *folder, char (*hashes)[SAFETENSORS_HASH])
 {
     char path[256], line[1024];
-    long last = 0;
+    long last = 0, epochs = 0;
     snprintf(path, sizeof path, "%s/run.jsonl", folder);
     FILE *in = fopen(path, "r");
     assert_non_null(in);
@@ -129,6 +129,11 @@ static long read_log(const char *folder, char (*hashes)[SAFETENSORS_HASH])
         assert_non_null(o);                                // no half line
         const char *hash = json_string_value(json_object_get(o, "hash"));
         long step = (long)json_integer_value(json_object_get(o, "step"));
+        const char *event = json_string_value(json_object_get(o, "event"));
+        if (!strcmp(event, "epoch")) {                     // each once, in order
+            assert_int_equal(json_integer_value(json_object_get(o, "epoch")), epochs + 1);
+            epochs++;
+        }
         if (hash) {
             assert_true(step > 0 && step < MOST_STEPS);
             if (*hashes[step])
