@@ -27,5 +27,5 @@ awk '
     is("rename\\(.*cleave-tmp-[0-9]+\"")                     { if (state != 2) bad(); state = 3 }
     is("fsync\\([0-9]+<[^>]*/traced>")                       { if (state != 3) bad(); state = 0; whole++ }
     function bad() { print "line " NR ": " $0 " (state " state ")"; wrong = 1 }
-    END { print whole " checkpoints in order"; exit wrong || whole != 5 }
+    END { print whole " files in order"; exit wrong || whole != 6 }       # the manifest and five checkpoints
 ' trace.txt || { cat trace.txt; exit 1; }
